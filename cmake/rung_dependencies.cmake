@@ -1,0 +1,30 @@
+# Everything rung links, found once. Debian 12 package names: script/bootstrap.
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(ZLIB REQUIRED)
+
+find_path(GRAPHVIZ_INCLUDE_DIR graphviz/gvc.h REQUIRED)
+add_library(rung_graphviz INTERFACE)
+target_include_directories(rung_graphviz SYSTEM INTERFACE ${GRAPHVIZ_INCLUDE_DIR}
+                                                          ${GRAPHVIZ_INCLUDE_DIR}/graphviz)
+target_link_libraries(rung_graphviz INTERFACE gvc cgraph cdt)
+
+if(RUNG_TORCH)
+  find_package(Torch REQUIRED)
+  # The package's own flags pull in more than a C++20 program wants (an ABI define, warnings off);
+  # these are the parts that matter.
+  add_library(rung_libtorch INTERFACE)
+  target_include_directories(rung_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+  target_link_libraries(rung_libtorch INTERFACE ${TORCH_LIBRARIES})
+endif()
+
+if(RUNG_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(RUNG_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,2 @@
+include(GNUInstallDirs)
+install(TARGETS rung_core ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -1,0 +1,86 @@
+#include "rung/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+
+namespace rung {
+namespace {
+
+// What is no file may never end.
+constexpr size_t kMaxStream = size_t{1} << 30;
+
+// Owns a file descriptor; closing errors matter only to the writer, which closes by hand.
+struct Descriptor {
+  int fd = -1;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) fail_user("cannot read {}: {}", path.string(), std::strerror(errno));
+  struct stat info {};
+  if (::fstat(file.fd, &info) == 0 && S_ISDIR(info.st_mode)) {
+    fail_user("cannot read {}: it is a folder", path.string());
+  }
+  std::string content;
+  if (S_ISREG(info.st_mode)) content.reserve(static_cast<size_t>(info.st_size));
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t got = ::read(file.fd, buffer, sizeof buffer);
+    if (got == 0) return content;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_user("cannot read {}: {}", path.string(), std::strerror(errno));
+    content.append(buffer, static_cast<size_t>(got));
+    if (!S_ISREG(info.st_mode) && content.size() > kMaxStream) {
+      fail_user("cannot read {}: a device or pipe that gives more than {}", path.string(),
+                bytes_text(kMaxStream));
+    }
+  }
+}
+
+void write_file(const std::filesystem::path& path, const std::function<void(FileSink)>& write) {
+  const std::string temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
+  Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (file.fd < 0) fail_user("cannot write {}: {}", path.string(), std::strerror(errno));
+  const auto fail = [&] {
+    const std::string reason = std::strerror(errno);
+    ::unlink(temporary.c_str());
+    fail_user("cannot write {}: {}; nothing was changed", path.string(), reason);
+  };
+  try {
+    write([&](const void* data, size_t bytes) {
+      const char* at = static_cast<const char*>(data);
+      while (bytes > 0) {
+        const ssize_t put = ::write(file.fd, at, bytes);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) fail();
+        at += put;
+        bytes -= static_cast<size_t>(put);
+      }
+    });
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  if (::fsync(file.fd) != 0 && errno != EINVAL) fail();
+  const int fd = std::exchange(file.fd, -1);
+  if (::close(fd) != 0) fail();
+  if (::rename(temporary.c_str(), path.c_str()) != 0) fail();
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  write_file(path, [&](const FileSink& sink) { sink(content.data(), content.size()); });
+}
+
+}  // namespace rung

@@ -1,0 +1,52 @@
+#include "rung/cli/torch_verbs.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "rung/base/error.h"
+
+namespace rung::cli {
+namespace {
+
+struct TorchVerb {
+  const char* name;
+  const char* description;
+};
+constexpr std::array<TorchVerb, 2> kTorchVerbs = {
+    {{"run", "Runs a network on files or random input; prints what comes out"},
+     {"train", "Trains a network as a recipe says"}}};
+
+}  // namespace
+
+void add_torch_verbs(CLI::App& app) {
+  for (const auto& verb : kTorchVerbs) app.add_subcommand(verb.name, verb.description);
+}
+
+bool is_torch_verb(const std::string& verb) {
+  return std::any_of(kTorchVerbs.begin(), kTorchVerbs.end(),
+                     [&](const TorchVerb& entry) { return verb == entry.name; });
+}
+
+void become_rung_torch(char** argv) {
+  std::error_code ignored;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  const std::array places = {here / "rung-torch",
+                             (here / ".." / "libexec" / "rung" / "rung-torch").lexically_normal()};
+  for (const auto& place : places) {
+    if (::access(place.c_str(), X_OK) != 0) continue;
+    ::execv(place.c_str(), argv);
+    fail_unsupported("cannot start {}: {}", place.string(), std::strerror(errno));
+  }
+  fail_unsupported(
+      "'rung {}' needs rung-torch, the part of rung that is built with LibTorch, and it "
+      "is not installed\n  looked for {}\n  looked for {}",
+      argv[1], places[0].string(), places[1].string());
+}
+
+}  // namespace rung::cli

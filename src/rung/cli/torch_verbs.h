@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace rung::cli {
+
+/// Declares the verbs that live in `rung-torch`, so that help and messages list them.
+void add_torch_verbs(CLI::App& app);
+
+/// True for a verb that lives in `rung-torch`.
+bool is_torch_verb(const std::string& verb);
+
+/// Becomes `rung-torch` with the same arguments. It is looked for beside this program and in
+/// ../libexec/rung. Throws an unsupported error that names these places where it is in neither:
+/// LibTorch's verbs are an optional part of an installation, and loading LibTorch would cost every
+/// other verb a second.
+[[noreturn]] void become_rung_torch(char** argv);
+
+}  // namespace rung::cli

@@ -1,0 +1,3 @@
+#pragma once
+// Precompiled for every LibTorch target: torch/torch.h takes over ten seconds to read.
+#include <torch/torch.h>

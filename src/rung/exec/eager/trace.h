@@ -1,0 +1,92 @@
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "rung/graph/model.h"
+
+namespace rung {
+
+struct TraceOptions {
+  /// Names of the inputs; missing ones are "input" for one, "input0", "input1", … for several.
+  std::vector<std::string> input_names = {};
+  /// Axis roles of the inputs, one list per input; missing: read off the first layers that use
+  /// them, else by rank.
+  std::vector<Roles> input_roles = {};
+};
+
+using TraceFunction = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>&)>;
+
+/// Records what `run` does to `examples` as a graph. Modules registered under `root` (null: none)
+/// give the names of taps and weights. The weights are the module's own memory.
+/// Throws a user error where the function has no tensor result, depends on a tensor that is
+/// neither input nor registered weight, or gives other operators for another batch size.
+Model trace_function(torch::nn::Module* root, const TraceFunction& run,
+                     const std::vector<at::Tensor>& examples, const TraceOptions& options = {});
+
+namespace detail {
+std::vector<at::Tensor> results(const at::Tensor& tensor);
+std::vector<at::Tensor> results(const std::vector<at::Tensor>& tensors);
+template <typename... T>
+std::vector<at::Tensor> results(const std::tuple<T...>& tuple) {
+  std::vector<at::Tensor> out;
+  std::apply([&](const auto&... part) {
+    (void(std::initializer_list<int>{([&] {
+      for (auto& t : results(part)) out.push_back(t);
+    }(), 0)...}));
+  }, tuple);
+  return out;
+}
+template <typename F, size_t... I>
+std::vector<at::Tensor> call(F& f, const std::vector<at::Tensor>& in, std::index_sequence<I...>) {
+  return results(f(in[I]...));
+}
+/// Calls f with as many tensors as it takes (1 to 4).
+template <typename F>
+std::vector<at::Tensor> call_with(F&& f, const std::vector<at::Tensor>& in) {
+  using T = at::Tensor;
+  if constexpr (std::invocable<F, T>) {
+    if (in.size() == 1) return call(f, in, std::make_index_sequence<1>{});
+  }
+  if constexpr (std::invocable<F, T, T>) {
+    if (in.size() == 2) return call(f, in, std::make_index_sequence<2>{});
+  }
+  if constexpr (std::invocable<F, T, T, T>) {
+    if (in.size() == 3) return call(f, in, std::make_index_sequence<3>{});
+  }
+  if constexpr (std::invocable<F, T, T, T, T>) {
+    if (in.size() == 4) return call(f, in, std::make_index_sequence<4>{});
+  }
+  throw Error(ErrorKind::kUser, fmt::format("the module does not take {} tensors", in.size()));
+}
+}  // namespace detail
+
+/// Any torch::nn::Module with a `forward` of tensors, or a holder of one, unchanged:
+///   auto resnet = rung::trace(*my_resnet, {torch::zeros({1, 3, 224, 224})});
+/// Taps carry the module's names (`layer1.0.conv1`), weights its state dict's keys.
+template <typename M>
+  requires std::derived_from<M, torch::nn::Module>
+Model trace(M& module, const std::vector<at::Tensor>& examples, const TraceOptions& options = {}) {
+  return trace_function(
+      &module,
+      [&](const std::vector<at::Tensor>& in) {
+        return detail::call_with([&](auto&&... x) { return module.forward(x...); }, in);
+      },
+      examples, options);
+}
+
+/// A function or lambda of tensors; pass the modules that it uses as `root`, for their names.
+template <typename F>
+  requires(!std::derived_from<F, torch::nn::Module>)
+Model trace(F&& function, const std::vector<at::Tensor>& examples, const TraceOptions& options = {},
+            torch::nn::Module* root = nullptr) {
+  return trace_function(
+      root, [&](const std::vector<at::Tensor>& in) { return detail::call_with(function, in); },
+      examples, options);
+}
+
+}  // namespace rung

@@ -1,0 +1,1 @@
+#include "rung/graph/graph.h"

@@ -1,0 +1,168 @@
+#include "rung/graph/rewrite.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+
+namespace rung {
+namespace {
+
+// Copies a graph node by node, remembering where each value went.
+class Copier {
+ public:
+  explicit Copier(const Graph& from) : from_(from), map_(from.size()) {}
+
+  bool has(Value value) const { return map_[static_cast<size_t>(value.node.index)].has_value(); }
+  Value operator()(Value value) const {
+    return {map_[static_cast<size_t>(value.node.index)].value(), value.port};
+  }
+  std::vector<Value> operator()(const std::vector<Value>& values) const {
+    std::vector<Value> out;
+    out.reserve(values.size());
+    for (const Value value : values) out.push_back((*this)(value));
+    return out;
+  }
+  void add(size_t index, std::string name, Op op, std::vector<Value> inputs) {
+    add(index, std::move(name), std::move(op), std::move(inputs), from_.nodes()[index].skip);
+  }
+  void add(size_t index, std::string name, Op op, std::vector<Value> inputs, std::string skip) {
+    map_[index] = to.add(std::move(name), std::move(op), std::move(inputs), std::move(skip));
+  }
+  void copy(size_t index) {
+    const Node& node = from_.nodes()[index];
+    add(index, node.name, node.op, (*this)(node.inputs));
+  }
+  // Notes of skips that are no longer whole are dropped. `resolve` says what stands in for a value.
+  void copy_notes(const std::function<std::string(const std::string&)>& rename,
+                  const std::function<Value(Value)>& resolve = std::identity()) {
+    for (SkipNote note : from_.skips()) {
+      for (Value* value : {&note.source, &note.adapted, &note.target}) *value = resolve(*value);
+      if (!has(note.source) || !has(note.adapted) || !has(note.target) || !has(note.merged)) {
+        continue;
+      }
+      for (Value* value : {&note.source, &note.adapted, &note.target, &note.merged}) {
+        *value = (*this)(*value);
+      }
+      note.name = rename(note.name);
+      note.from = rename(note.from);
+      note.to = rename(note.to);
+      to.add_skip_note(std::move(note));
+    }
+  }
+
+  Graph to;
+
+ private:
+  const Graph& from_;
+  std::vector<std::optional<NodeId>> map_;
+};
+
+std::string same(const std::string& name) { return name; }
+
+}  // namespace
+
+Graph retype(const Graph& graph, const std::map<std::string, TensorType, std::less<>>& inputs) {
+  for (const auto& [name, type] : inputs) {
+    const auto id = graph.find(name);
+    if (id && graph.op_as<ops::Input>(*id) != nullptr) continue;
+    std::vector<std::string> names;
+    for (const NodeId input : graph.inputs()) names.push_back(quoted(graph.node(input).name));
+    fail_user("there is no input {}; the inputs are {}", quoted(name), join(names, ", "));
+  }
+  Copier copier(graph);
+  for (size_t i = 0; i < graph.size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    const auto found = inputs.find(node.name);
+    if (found != inputs.end()) {
+      copier.add(i, node.name, ops::Input{found->second}, {});
+    } else {
+      copier.copy(i);
+    }
+  }
+  for (const auto& output : graph.outputs())
+    copier.to.add_output(output.name, copier(output.value));
+  copier.copy_notes(same);
+  return std::move(copier.to);
+}
+
+Graph extract(const Graph& graph, std::span<const Output> outputs) {
+  std::vector<bool> needed(graph.size(), false);
+  for (const auto& output : outputs) needed[static_cast<size_t>(output.value.node.index)] = true;
+  for (size_t i = graph.size(); i-- > 0;) {
+    if (!needed[i]) continue;
+    for (const Value value : graph.nodes()[i].inputs) {
+      needed[static_cast<size_t>(value.node.index)] = true;
+    }
+  }
+  Copier copier(graph);
+  for (size_t i = 0; i < graph.size(); ++i) {
+    if (needed[i]) copier.copy(i);
+  }
+  for (const auto& output : outputs) copier.to.add_output(output.name, copier(output.value));
+  copier.copy_notes(same);
+  return std::move(copier.to);
+}
+
+Graph with_prefix(const Graph& graph, const std::string& prefix) {
+  Copier copier(graph);
+  for (size_t i = 0; i < graph.size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    copier.add(i, prefix + node.name, node.op, copier(node.inputs),
+               node.skip.empty() ? std::string() : prefix + node.skip);
+  }
+  for (const auto& output : graph.outputs()) {
+    copier.to.add_output(prefix + output.name, copier(output.value));
+  }
+  copier.copy_notes([&](const std::string& name) { return prefix + name; });
+  return std::move(copier.to);
+}
+
+Graph without_skips(const Graph& graph, std::span<const std::string> names) {
+  // What stands in for a value: the target for a merged one, zeros for the source of a widened one.
+  std::map<Value, Value> instead;
+  std::map<std::string, Value> zeroed;
+  for (const auto& name : names) {
+    const auto& skips = graph.skips();
+    const auto note = std::find_if(skips.begin(), skips.end(),
+                                   [&](const SkipNote& skip) { return skip.name == name; });
+    if (note == skips.end()) {
+      std::vector<std::string> known;
+      for (const auto& skip : skips) known.push_back(quoted(skip.name));
+      fail_user("there is no skip {}; the skips are {}", quoted(name), join(known, ", "));
+    }
+    if (note->widened) {
+      zeroed.emplace(note->name, note->adapted);
+    } else {
+      instead[note->merged] = note->target;
+    }
+  }
+  const auto resolve = [&](Value value) {
+    for (auto found = instead.find(value); found != instead.end(); found = instead.find(value)) {
+      value = found->second;
+    }
+    return value;
+  };
+  Copier copier(graph);
+  for (size_t i = 0; i < graph.size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    std::vector<Value> inputs;
+    for (const Value value : node.inputs) inputs.push_back(copier(resolve(value)));
+    const auto zero = zeroed.find(node.skip);
+    // The concat is the one node of the skip that reads the source, adapted, as its last input.
+    if (zero != zeroed.end() && !node.inputs.empty() && node.inputs.back() == zero->second) {
+      Value& source = inputs.back();
+      source = {copier.to.add(node.name + ".off", ops::FullLike{}, {source}, node.skip), 0};
+    }
+    copier.add(i, node.name, node.op, std::move(inputs));
+  }
+  std::vector<Output> outputs;
+  for (const auto& output : graph.outputs()) {
+    outputs.push_back({output.name, copier(resolve(output.value))});
+  }
+  copier.copy_notes(same, resolve);
+  return extract(copier.to, outputs);
+}
+
+}  // namespace rung

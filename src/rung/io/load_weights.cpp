@@ -1,0 +1,90 @@
+#include "rung/io/load_weights.h"
+
+#include <set>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+
+namespace rung {
+namespace {
+
+bool counts_batches(std::string_view name) { return name.ends_with("num_batches_tracked"); }
+
+Tensor converted(const Tensor& tensor, DType dtype) {
+  if (tensor.dtype() == dtype) return tensor;
+  Tensor out(dtype, tensor.shape());
+  for (int64_t i = 0; i < out.elements(); ++i) out.set(i, tensor.at(i));
+  return out;
+}
+
+std::string list_text(const char* what, const std::vector<std::string>& names) {
+  constexpr size_t kShown = 10;
+  std::string out;
+  for (size_t i = 0; i < names.size() && i < kShown; ++i) {
+    out += fmt::format("\n  {}  {}", what, names[i]);
+  }
+  if (names.size() > kShown)
+    out += fmt::format("\n  {}  … and {} more", what, names.size() - kShown);
+  return out;
+}
+
+// The tensors under the network's names.
+Weights renamed(const Weights& tensors, const LoadWeightsOptions& options) {
+  if (!options.rename) return tensors;
+  Weights out;
+  for (const auto& [name, tensor] : tensors) {
+    const std::string to = options.rename(name);
+    if (!out.emplace(to, tensor).second) {
+      fail_user("two tensors of the file become {}, one of them {}", quoted(to), quoted(name));
+    }
+  }
+  return out;
+}
+
+// Why `tensor` cannot be this weight, or nothing.
+std::string mismatch(const ops::Param& param, const Tensor& tensor) {
+  const bool both_float = is_floating(param.dtype) && is_floating(tensor.dtype());
+  if (tensor.shape() == param.shape && (both_float || param.dtype == tensor.dtype())) return {};
+  return fmt::format("the network needs {}{}, the file has {}{}", name(param.dtype),
+                     to_string(param.shape), name(tensor.dtype()), to_string(tensor.shape()));
+}
+
+}  // namespace
+
+std::string WeightReport::text() const {
+  return fmt::format("{} matched, {} missing, {} unexpected, {} of the wrong shape", matched.size(),
+                     missing.size(), unexpected.size(), wrong_shape.size()) +
+         list_text("missing    ", missing) + list_text("unexpected ", unexpected) +
+         list_text("wrong shape", wrong_shape);
+}
+
+WeightReport load_weights(Model& model, const Weights& tensors, const LoadWeightsOptions& options) {
+  const Weights given = renamed(tensors, options);
+  WeightReport report;
+  Weights loaded;
+  std::set<std::string, std::less<>> wanted;
+  for (const NodeId id : model.graph.params()) {
+    const std::string& name = model.graph.node(id).name;
+    const auto& param = *model.graph.op_as<ops::Param>(id);
+    wanted.insert(name);
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      if (!counts_batches(name)) report.missing.push_back(name);
+    } else if (const auto why = mismatch(param, found->second); !why.empty()) {
+      report.wrong_shape.push_back(fmt::format("{}: {}", name, why));
+    } else {
+      report.matched.push_back(name);
+      loaded[name] = converted(found->second, param.dtype);
+    }
+  }
+  for (const auto& [name, tensor] : given) {
+    if (!wanted.contains(name) && !counts_batches(name)) report.unexpected.push_back(name);
+  }
+  if (options.strict && !report.complete()) {
+    fail_user("the weights do not fit the network: {}", report.text());
+  }
+  for (auto& [name, tensor] : loaded) model.weights[name] = std::move(tensor);
+  return report;
+}
+
+}  // namespace rung

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "rung/graph/model.h"
+
+namespace rung {
+
+/// What became of the tensors of a file, each list in the order of the names.
+struct WeightReport {
+  std::vector<std::string> matched;
+  std::vector<std::string> missing;      ///< weights of the network that the file lacks
+  std::vector<std::string> unexpected;   ///< tensors that the network has no use for
+  std::vector<std::string> wrong_shape;  ///< "fc.weight: the network needs [10, 512], the file …"
+
+  bool complete() const { return missing.empty() && unexpected.empty() && wrong_shape.empty(); }
+  /// "122 matched, 2 missing, …", then up to ten names of every list but the first.
+  std::string text() const;
+};
+
+struct LoadWeightsOptions {
+  /// The network's name of a tensor, given the file's; missing: the same.
+  std::function<std::string(const std::string&)> rename = nullptr;
+  /// Throw a user error with the report, and load nothing, unless everything matches.
+  bool strict = true;
+};
+
+/// Gives a model the tensors of a state dict by name. Floating types are converted to what the
+/// network declares; `num_batches_tracked`, which PyTorch counts and rung does not need, is passed
+/// over in silence. Memory is shared wherever nothing is converted.
+/// Throws a user error where `rename` sends two tensors to one name.
+WeightReport load_weights(Model& model, const Weights& tensors,
+                          const LoadWeightsOptions& options = {});
+
+}  // namespace rung

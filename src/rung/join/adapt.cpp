@@ -1,0 +1,268 @@
+#include "rung/join/adapt.h"
+
+#include <algorithm>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/join/bridge.h"
+#include "rung/join/pointwise.h"
+
+namespace rung {
+
+void SkipWriter::refuse(const std::string& rule, const std::string& fix) const {
+  fail_user(
+      "cannot join {} -> {} by {}\n"
+      "  source  {}  {}  {}\n"
+      "  target  {}  {}  {}\n"
+      "  rule    {}\n"
+      "  fix     {}",
+      skip_.from, skip_.to, plan_.merge, skip_.from, to_string(plan_.source),
+      roles_text(plan_.source), skip_.to, to_string(plan_.target), roles_text(plan_.target), rule,
+      fix);
+}
+
+void SkipWriter::record(size_t before, const std::string& why) {
+  const Graph& graph = builder_.graph();
+  int64_t weights = 0;
+  for (size_t i = before; i < graph.size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (const auto* param = std::get_if<ops::Param>(&node.op)) {
+      if (!param->buffer) weights += element_count(param->shape);
+    }
+    if (is_leaf(node.op)) continue;
+    std::vector<TensorType> in;
+    for (const Value value : node.inputs) in.push_back(graph.type(value));
+    plan_.insertions.push_back({.name = node.name,
+                                .op = to_string(node.op),
+                                .why = why,
+                                .type = node.types[0],
+                                .weights = weights,
+                                .macs = macs(node.op, in, node.types)});
+    plan_.weights += weights;
+    plan_.macs += plan_.insertions.back().macs;
+    weights = 0;
+  }
+}
+
+namespace {
+
+// The axes of space or time that have to agree; none for vectors.
+ops::Sizes extent_axes(const TensorType& type) {
+  ops::Sizes axes;
+  if (type.is_sequence()) return {1};
+  for (size_t i = 2; type.is_map() && i < type.rank(); ++i) {
+    axes.push_back(static_cast<int64_t>(i));
+  }
+  return axes;
+}
+
+struct Extents {
+  bool equal = true;
+  bool any_smaller = false;  ///< the source, on some axis
+  bool any_larger = false;
+  int64_t factor = 0;  ///< the whole factor by which the source is larger on every axis, or 0
+};
+
+Extents compare(const TensorType& source, const TensorType& target) {
+  Extents out;
+  for (const int64_t axis : extent_axes(target)) {
+    const int64_t s = source.shape[static_cast<size_t>(axis)];
+    const int64_t t = target.shape[static_cast<size_t>(axis)];
+    out.equal = out.equal && s == t;
+    out.any_smaller = out.any_smaller || s < t;
+    out.any_larger = out.any_larger || s > t;
+    // Odd sizes are halved upwards by some layers and downwards by others.
+    const int64_t k = t > 0 ? (s + t - 1) / t : 0;
+    const bool whole = k > 1 && ((s + k - 1) / k == t || s / k == t);
+    const bool first = axis == extent_axes(target).front();
+    out.factor = whole && (first || out.factor == k) ? k : 0;
+  }
+  return out;
+}
+
+Value project(SkipWriter& w, Value x, int64_t width, bool zero, int64_t stride) {
+  const Skip& skip = w.skip();
+  const std::string why =
+      fmt::format("{} -> {} {}{}", channels(w.builder().type(x)), width,
+                  w.builder().type(x).is_map() ? "channels" : "features",
+                  stride > 1 ? fmt::format(", {} times smaller", stride) : std::string());
+  return w.layer(skip.projection_name, "projection", why, [&](Builder& b, const std::string& name) {
+    const auto start = zero && !skip.norm ? PointwiseStart::kZero : PointwiseStart::kRandom;
+    const size_t axes = b.type(x).is_map() ? b.type(x).rank() - 2 : 0;
+    const ops::Sizes strides = stride > 1 ? ops::Sizes(axes, stride) : ops::Sizes{1};
+    const Value y = pointwise(b, name, x, width, start, strides);
+    if (!skip.norm || !b.type(y).is_map()) return y;
+    return zero ? b.zero_batch_norm(name + "_norm", y) : b.batch_norm(name + "_norm", y);
+  });
+}
+
+// Brings space or time to the target's sizes at run time, whatever they are then.
+Value align(SkipWriter& w, Value x, Value target) {
+  Builder& b = w.builder();
+  const TensorType& type = b.type(target);
+  const ops::Sizes axes = extent_axes(type);
+  if (axes.empty()) return x;
+  const Extents extents = compare(b.type(x), type);
+  const std::string sizes = to_string(b.type(x).shape) + " -> " + to_string(type.shape);
+  const auto like = [&](const std::string& why, const char* name, Op op) {
+    return w.step(why, [&](Builder& builder) {
+      return builder.add(name, std::move(op), {x, target});
+    });
+  };
+  const auto resize = [&](ops::ResizeMode mode) {
+    // Cubic has no kernel on one or three axes.
+    if (mode == ops::ResizeMode::kCubic && axes.size() != 2) mode = ops::ResizeMode::kLinear;
+    return like(extents.equal ? "sizes agree here, and may not at others" : sizes, "resize",
+                ops::ResizeLike{.axes = axes, .like_axes = axes, .mode = mode});
+  };
+  switch (w.skip().align) {
+    case Align::kNone:
+      if (!extents.equal) {
+        w.refuse(fmt::format("{} needs equal sizes, and align = \"none\" forbids changing either "
+                             "side",
+                             w.skip().merge.rule().name),
+                 "align = \"auto\", or another layer");
+      }
+      return x;
+    case Align::kCrop:
+      if (extents.any_smaller) {
+        w.refuse("align = \"crop\" only cuts, and the source is smaller than the target",
+                 "align = \"auto\", \"resize\" or \"pad\"");
+      }
+      return like(sizes, "crop", ops::CropLike{.axes = axes, .like_axes = axes});
+    case Align::kPad:
+      if (extents.any_larger) {
+        w.refuse("align = \"pad\" only fills, and the source is larger than the target",
+                 "align = \"auto\", \"resize\" or \"crop\"");
+      }
+      return like(sizes, "pad", ops::PadLike{.axes = axes, .like_axes = axes});
+    case Align::kPool:
+      if (extents.any_smaller) {
+        w.refuse("align = \"pool\" only averages, and the source is smaller than the target",
+                 "align = \"auto\" or \"resize\"");
+      }
+      return resize(ops::ResizeMode::kArea);
+    case Align::kResize:
+      return resize(w.skip().resize);
+    case Align::kAuto:
+      break;
+  }
+  const bool one_place = std::all_of(axes.begin(), axes.end(), [&](int64_t axis) {
+    return b.type(x).shape[static_cast<size_t>(axis)] == 1;
+  });
+  if (one_place) return resize(ops::ResizeMode::kNearest);
+  // Averaging is exact for whole factors, and does not skip samples for others.
+  if (extents.any_larger && !extents.any_smaller) return resize(ops::ResizeMode::kArea);
+  return resize(w.skip().resize);
+}
+
+Value detach(SkipWriter& w, Value x) {
+  if (!w.skip().detach) return x;
+  return w.step("no gradient flows back into the source",
+                [&](Builder& b) { return b.add("detach", ops::Detach{}, {x}); });
+}
+
+void check_dtype(SkipWriter& w, DType source, DType target) {
+  if (source == target) return;
+  w.refuse(fmt::format("both ends need one dtype, and {} meets {}", name(source), name(target)),
+           "join at layers of one dtype");
+}
+
+void check_batch(SkipWriter& w, const TensorType& source, const TensorType& target) {
+  if (source.shape[0] == target.shape[0]) return;
+  w.refuse(fmt::format("both ends need one batch size, and {} meets {}: a network was recorded for "
+                       "a fixed batch, or merged it with other axes",
+                       source.shape[0], target.shape[0]),
+           "record both networks with the same batch size, or join at another layer");
+}
+
+// Widths that differ; the policy says which side is projected.
+Adapted match_width(SkipWriter& w, Adapted ends, bool zero, int64_t stride) {
+  Builder& b = w.builder();
+  const int64_t from = channels(b.type(ends.source)), to = channels(b.type(ends.target));
+  if (from == to && w.skip().project != Project::kAlways) return ends;
+  switch (w.skip().project) {
+    case Project::kNone:
+      w.refuse(fmt::format("{} needs {} channels or features and gets {}, and project = \"none\" "
+                           "forbids a projection",
+                           w.skip().merge.rule().name, to, from),
+               "project = \"source\"");
+    case Project::kTarget:
+      ends.target = project(w, ends.target, from, false, 1);
+      break;
+    case Project::kSource:
+    case Project::kAlways:
+      ends.source = project(w, ends.source, to, zero, stride);
+      ends.zero = zero;
+  }
+  return ends;
+}
+
+}  // namespace
+
+Adapted adapt(SkipWriter& w, Value source, Value target) {
+  Builder& b = w.builder();
+  const Skip& skip = w.skip();
+  const MergeRule& rule = skip.merge.rule();
+  const bool zero = skip.start == Start::kIdentity && rule.identity == Identity::kZeroSource;
+  check_dtype(w, b.type(source).dtype, b.type(target).dtype);
+  source = detach(w, source);
+
+  if (rule.needs == Needs::kVector) {
+    // Any vector will do: the merge draws its own numbers from it.
+    const TensorType like(b.type(source).dtype, {1, 1}, vector_roles());
+    source = bridge(w, source, like, std::nullopt);
+    check_batch(w, b.type(source), b.type(target));
+    return {source, target};
+  }
+  source = bridge(w, source, b.type(target), target);
+  check_batch(w, b.type(source), b.type(target));
+  if (rule.needs == Needs::kSameWidth) {
+    if (!b.type(target).is_sequence() && b.type(target).rank() != 3) {
+      w.refuse(rule.name + " needs an axis of time, and the target has none",
+               "merge by concat or add, or join into a sequence");
+    }
+    return match_width(w, {source, target}, false, 1);
+  }
+  if (rule.needs == Needs::kSameExtent) return {align(w, source, target), target};
+
+  // Project before growing space, after shrinking it: fewer places to project. Shrinking by a
+  // whole factor and projecting are one strided convolution.
+  const Extents extents = compare(b.type(source), b.type(target));
+  const bool strided = b.type(target).is_map() && skip.align == Align::kAuto && extents.factor > 1;
+  const bool shrinks = extents.any_larger && !extents.any_smaller;
+  if (shrinks && !strided) {
+    return match_width(w, {align(w, source, target), target}, zero, 1);
+  }
+  Adapted ends = match_width(w, {source, target}, zero, strided ? extents.factor : 1);
+  ends.source = align(w, ends.source, ends.target);
+  return ends;
+}
+
+Value adapt_wire(SkipWriter& w, Value source, const TensorType& declared,
+                 std::optional<Value> image) {
+  Builder& b = w.builder();
+  check_dtype(w, b.type(source).dtype, declared.dtype);
+  // Same layout under other names (roles not given, say): nothing to do.
+  const bool known = form_of(declared) != Form::kOther && form_of(b.type(source)) != Form::kOther;
+  if (!known && b.type(source).rank() == declared.rank()) return source;
+  const bool places = form_of(b.type(source)) != Form::kMap && declared.is_map();
+  source = bridge(w, source, declared, image);
+  if (places && b.type(source).elements() > 0) {
+    const TensorType& type = b.type(source);
+    const bool one = std::all_of(type.shape.begin() + 2, type.shape.end(),
+                                 [](int64_t size) { return size == 1; });
+    ops::Sizes shape(declared.shape.begin(), declared.shape.end());
+    shape[0] = shape[1] = -1;
+    if (one) {
+      source = w.step("one place spread over the declared size", [&](Builder& builder) {
+        return builder.add("spread", ops::Expand{.shape = shape}, {source});
+      });
+    }
+  }
+  if (form_of(b.type(source)) == Form::kOther) return source;
+  const int64_t width = channels(declared);
+  return channels(b.type(source)) == width ? source : project(w, source, width, false, 1);
+}
+
+}  // namespace rung

@@ -1,0 +1,255 @@
+#include "rung/join/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/graph/rewrite.h"
+#include "rung/join/adapt.h"
+#include "rung/join/compose.h"
+#include "rung/join/connect.h"
+#include "rung/join/order.h"
+#include "rung/join/widen.h"
+
+namespace rung {
+namespace {
+
+// Gives every skip a name: the user's, or the next free "skipN".
+std::vector<Skip> named_skips(const Graph& graph, std::vector<Skip> skips) {
+  std::set<std::string> taken;
+  for (const Node& node : graph.nodes()) taken.insert(split(node.name, '.').front());
+  for (const auto& note : graph.skips()) taken.insert(note.name);
+  for (const Skip& skip : skips) {
+    if (!skip.name.empty() && !taken.insert(skip.name).second) {
+      fail_user("the skip {} -> {} is named {}, and that name is taken", skip.from, skip.to,
+                quoted(skip.name));
+    }
+  }
+  size_t number = 0;
+  for (Skip& skip : skips) {
+    while (skip.name.empty()) {
+      const std::string name = fmt::format("skip{}", ++number);
+      if (taken.insert(name).second) skip.name = name;
+    }
+  }
+  return skips;
+}
+
+/// Walks the tasks in order and writes the joined graph.
+class Planner {
+ public:
+  Planner(const Graph& old, JoinSpec spec)
+      : old_(old), spec_(std::move(spec)), users_(old), sites_(find_sites(old, spec_)) {
+    made_.resize(old.size());
+    merged_.resize(sites_.sites.size());
+    plans_.resize(spec_.skips.size());
+  }
+
+  void run() {
+    find_widened();
+    for (const Task& task : order_tasks(old_, spec_, sites_)) {
+      if (task.is_site) {
+        merge_site(task.index);
+      } else {
+        copy_node(old_.id(task.index));
+      }
+    }
+    for (const SkipNote& note : old_.skips()) copy_note(note);
+    for (SkipNote& note : notes_) builder_.add_skip_note(std::move(note));
+  }
+
+  /// What everybody reads where the old graph had `value`.
+  Value seen(Value value) const {
+    const auto site = sites_.at_value.find(value);
+    return site == sites_.at_value.end() ? raw(value) : merged_[site->second];
+  }
+  const Sites& sites() const { return sites_; }
+  std::vector<SkipPlan> take_plans() { return std::move(plans_); }
+  std::vector<SkipPlan> take_wire_plans() { return std::move(wire_plans_); }
+  Graph take_graph() { return std::move(builder_).finish().graph; }
+
+ private:
+  // As the node makes it, before any merge. An input that a wire feeds is a value elsewhere.
+  Value raw(Value value) const {
+    const Value made = made_[static_cast<size_t>(value.node.index)].value();
+    return {made.node, made.port + value.port};
+  }
+  Value seen_by(NodeId reader, Value value) const {
+    const auto site = sites_.site_for(reader, value);
+    return site ? merged_[*site] : raw(value);
+  }
+
+  void find_widened() {
+    for (const Site& site : sites_.sites) {
+      for (const size_t index : site.skips) {
+        const Skip& skip = spec_.skips[index];
+        if (skip.width != Width::kWiden) continue;
+        if (skip.merge.rule().needs != Needs::kSameExtent) {
+          fail_user("cannot join {} -> {} by {}: width = \"widen\" goes with concat", skip.from,
+                    skip.to, skip.merge.rule().name);
+        }
+        const Widening found = find_widening(old_, users_, site.target, site.readers);
+        if (!found.obstacle.empty()) {
+          fail_user(
+              "cannot join {} -> {} by concat with width = \"widen\"\n"
+              "  target  {}  {}\n"
+              "  rule    every reader of the target must be a convolution or linear layer; {}\n"
+              "  fix     width = \"reduce\"",
+              skip.from, skip.to, skip.to, to_string(old_.type(site.target)), found.obstacle);
+        }
+        widened_.insert(found.layers.begin(), found.layers.end());
+      }
+    }
+  }
+
+  void copy_node(NodeId id) {
+    const Node& node = old_.node(id);
+    auto& made = made_[static_cast<size_t>(id.index)];
+    if (const auto wire = sites_.wired.find(id); wire != sites_.wired.end()) {
+      made = wire_input(id, wire->second);
+      return;
+    }
+    std::vector<Value> inputs;
+    inputs.reserve(node.inputs.size());
+    for (const Value value : node.inputs) inputs.push_back(seen_by(id, value));
+    if (widened_.contains(id)) inputs[1] = grown_weight(node, inputs);
+    builder_.tag_skip(node.skip);
+    made = builder_.add(node.name, node.op, std::move(inputs));
+    builder_.tag_skip({});
+  }
+
+  // The old weight with zeros for the new channels behind it: the old one keeps its name and
+  // values.
+  Value grown_weight(const Node& node, const std::vector<Value>& inputs) {
+    const TensorType weight = builder_.type(inputs[1]);
+    const auto axis = static_cast<size_t>(input_axis(node.op));
+    Shape shape = weight.shape;
+    const TensorType& x = builder_.type(inputs[0]);
+    const int64_t width =
+        std::holds_alternative<ops::Linear>(node.op) ? x.shape.back() : x.shape[1];
+    shape[axis] = width - shape[axis];
+    if (shape[axis] <= 0) return inputs[1];
+    const Value extra =
+        builder_.param(node.name + ".weight_widened", {.dtype = weight.dtype, .shape = shape});
+    return builder_.concat(node.name + ".weight_grown", {inputs[1], extra},
+                           static_cast<int64_t>(axis));
+  }
+
+  Value wire_input(NodeId input, Value source) {
+    const Wire& wire = spec_.wires[sites_.wire_of.at(input)];
+    Skip skip{.from = wire.from, .to = wire.to, .name = std::string(model_of(wire.to)) + "_input"};
+    const TensorType& declared = old_.type({input, 0});
+    SkipPlan plan{.name = skip.name, .from = wire.from, .to = wire.to, .merge = "wire"};
+    plan.source = builder_.type(seen(source));
+    plan.target = declared;
+    SkipWriter writer(builder_, skip, plan);
+    const Value value = adapt_wire(writer, seen(source), declared, image());
+    plan.result = builder_.type(value);
+    wire_plans_.push_back(std::move(plan));
+    return value;
+  }
+
+  // The first picture that enters: tokens that become a map take its aspect.
+  std::optional<Value> image() const {
+    for (const NodeId id : builder_.graph().inputs()) {
+      const TensorType& type = builder_.type({id, 0});
+      if (type.is_map() && type.rank() == 4) return Value{id, 0};
+    }
+    return std::nullopt;
+  }
+
+  void merge_site(size_t index) {
+    const Site& site = sites_.sites[index];
+    Value value = site.readers.empty() ? raw(site.target) : seen(site.target);
+    for (const size_t skip : site.skips) {
+      const Value source = sites_.sources[skip];
+      const bool own = source == site.target && site.readers.empty();
+      value = merge_skip(skip, own ? raw(source) : seen(source), value);
+    }
+    merged_[index] = value;
+  }
+
+  Value merge_skip(size_t index, Value source, Value target) {
+    Connection connection = write_skip(builder_, spec_.skips[index], source, target);
+    plans_[index] = std::move(connection.plan);
+    notes_.push_back(std::move(connection.note));
+    return connection.merged;
+  }
+
+  void copy_note(SkipNote note) {
+    for (Value* value : {&note.source, &note.adapted, &note.target, &note.merged}) {
+      *value = raw(*value);
+    }
+    builder_.add_skip_note(std::move(note));
+  }
+
+  const Graph& old_;
+  JoinSpec spec_;
+  Users users_;
+  Sites sites_;
+  Builder builder_;
+  std::vector<std::optional<Value>> made_;
+  std::vector<Value> merged_;
+  std::set<NodeId> widened_;
+  std::vector<SkipPlan> plans_;
+  std::vector<SkipNote> notes_;
+  std::vector<SkipPlan> wire_plans_;
+};
+
+// The outputs that stay: all but those that a wire carries on, or those that were asked for.
+std::vector<Output> choose_outputs(const Graph& old, const JoinSpec& spec, const Planner& planner) {
+  std::set<Value> carried;
+  for (const auto& [input, value] : planner.sites().wired) carried.insert(value);
+  std::vector<Output> outputs;
+  std::vector<std::string> names;
+  for (const Output& output : old.outputs()) names.push_back(output.name);
+  for (const auto& name : spec.outputs) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) {
+      std::vector<std::string> known;
+      for (const auto& n : names) known.push_back(quoted(n));
+      fail_user("there is no output {} to keep; the outputs are {}", quoted(name),
+                join(known, ", "));
+    }
+    const auto& output = old.outputs()[static_cast<size_t>(found - names.begin())];
+    outputs.push_back({name, planner.seen(output.value)});
+  }
+  if (spec.outputs.empty()) {
+    for (const Output& output : old.outputs()) {
+      if (!carried.contains(output.value)) {
+        outputs.push_back({output.name, planner.seen(output.value)});
+      }
+    }
+  }
+  const TapIndex taps(old);
+  for (const auto& name : spec.extra_outputs) {
+    outputs.push_back({name, planner.seen(taps.find(name).value)});
+  }
+  if (outputs.empty()) fail_user("nothing is left to compute: every output is wired on");
+  return outputs;
+}
+
+}  // namespace
+
+JoinPlan plan(const JoinSpec& spec) {
+  Model all = compose(spec.models);
+  // Without the networks, which may be large: from here on there is only the one of all.
+  JoinSpec named{.models = {}, .wires = spec.wires, .skips = named_skips(all.graph, spec.skips)};
+  Planner planner(all.graph, std::move(named));
+  planner.run();
+  const std::vector<Output> outputs = choose_outputs(all.graph, spec, planner);
+  JoinPlan out;
+  out.skips_ = planner.take_plans();
+  out.wires_ = planner.take_wire_plans();
+  out.result_.graph = extract(planner.take_graph(), outputs);
+  for (const NodeId id : out.result_.graph.params()) {
+    const std::string& name = out.result_.graph.node(id).name;
+    if (const auto found = all.weights.find(name); found != all.weights.end()) {
+      out.result_.weights.emplace(*found);
+    }
+  }
+  return out;
+}
+
+}  // namespace rung

@@ -1,0 +1,215 @@
+// Every op of the list, on random attributes and inputs: what the shape rule predicts is what runs,
+// the same bits every time, and gradients are those of finite differences.
+#include "rung/ops/eager.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "rung/ops/dtype_eager.h"
+#include "rung/ops/eager_cases.h"
+
+namespace rung {
+namespace {
+
+using ops::Case;
+using ops::CaseInput;
+using ops::Draw;
+using ops::Gradient;
+
+constexpr uint64_t kCasesPerOp = 60;
+
+template <size_t I>
+Case case_of(Rng& rng) {
+  using T = std::variant_alternative_t<I, Op>;
+  return ops::random_case(ops::For<T>{}, rng);
+}
+constexpr size_t kLeaves = 3;  // Input, Param and Constant stand first, and do not run
+constexpr auto kGenerators = []<size_t... I>(std::index_sequence<I...>) {
+  return std::array{&case_of<I + kLeaves>...};
+}
+(std::make_index_sequence<std::variant_size_v<Op> - kLeaves>());
+
+std::string describe(const Case& c) {
+  std::string text = to_string(c.op) + (c.training ? " in training" : "") + " of";
+  for (const auto& input : c.inputs) text += " " + to_string(input.type.shape);
+  return text;
+}
+
+at::Tensor draw(const CaseInput& input, Rng& rng) {
+  at::Tensor values = at::empty(input.type.shape, at::kDouble);
+  const int64_t count = values.numel();
+  auto* data = values.data_ptr<double>();
+  for (int64_t i = 0; i < count; ++i) {
+    switch (input.draw) {
+      case Draw::kNormal:
+        data[i] = rng.normal();
+        break;
+      case Draw::kPositive:
+        data[i] = rng.uniform(0.5, 2);
+        break;
+      case Draw::kUnit:
+        data[i] = rng.uniform(-1, 1);
+        break;
+      case Draw::kSpread:
+        data[i] = 0.1 * static_cast<double>(i - count / 2) + 0.033;
+        break;
+      case Draw::kWhole:
+        data[i] = static_cast<double>(rng.integer(input.low, input.high));
+        break;
+    }
+  }
+  for (int64_t i = count - 1; i > 0 && input.draw == Draw::kSpread; --i) {
+    std::swap(data[i], data[rng.integer(0, i)]);
+  }
+  return values.to(to_torch(input.type.dtype));
+}
+
+std::vector<at::Tensor> draw_all(const Case& c, Rng& rng) {
+  std::vector<at::Tensor> out;
+  for (const auto& input : c.inputs) out.push_back(draw(input, rng));
+  return out;
+}
+
+/// Runs on copies (running statistics change), with the same random numbers every time.
+std::vector<at::Tensor> run_once(const Case& c, const std::vector<at::Tensor>& in) {
+  std::vector<at::Tensor> copies;
+  for (const auto& tensor : in) copies.push_back(tensor.requires_grad() ? tensor : tensor.clone());
+  torch::manual_seed(1);
+  return run(c.op, copies, {.training = c.training});
+}
+
+void expect_text_round_trip(const Case& c) {
+  EXPECT_EQ(parse_op(to_string(c.op)), c.op);
+  EXPECT_EQ(op_from_json(to_json(c.op)), c.op);
+}
+
+void expect_predicted_types(const Case& c, const std::vector<at::Tensor>& in) {
+  std::vector<TensorType> types;
+  for (const auto& input : c.inputs) types.push_back(input.type);
+  const auto predicted = infer(c.op, types);
+  const auto out = run_once(c, in);
+  ASSERT_EQ(out.size(), predicted.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    EXPECT_EQ(type_text(out[i]),
+              std::string(name(predicted[i].dtype)) + to_string(predicted[i].shape));
+  }
+  const auto again = run_once(c, in);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const auto bits = [](const at::Tensor& t) { return t.nan_to_num(-77); };
+    EXPECT_TRUE(at::equal(bits(out[i]), bits(again[i]))) << "output " << i << " differs in a rerun";
+  }
+}
+
+/// Σ r · y over all floating outputs, r fixed: one number whose gradient reaches every element.
+at::Tensor loss(const Case& c, const std::vector<at::Tensor>& in) {
+  at::Tensor total = at::zeros({}, at::kDouble);
+  double phase = 0.3;
+  for (const auto& y : run_once(c, in)) {
+    if (!y.is_floating_point()) continue;
+    const auto weights = at::arange(y.numel(), at::kDouble).mul(0.7).add(phase).cos();
+    total = total + (y.to(at::kDouble).reshape(-1) * weights).sum();
+    phase += 1;
+  }
+  return total;
+}
+
+/// The derivative of the loss when `x` (one of `in`) moves along `direction`.
+double difference(const Case& c, std::vector<at::Tensor> in, size_t x,
+                  const at::Tensor& direction) {
+  constexpr double kStep = 1e-5;
+  const at::Tensor centre = in[x];
+  in[x] = centre + direction * kStep;
+  const double above = loss(c, in).item<double>();
+  in[x] = centre - direction * kStep;
+  const double below = loss(c, in).item<double>();
+  return (above - below) / (2 * kStep);
+}
+
+void expect_gradient(const Case& c, const std::vector<at::Tensor>& in, size_t x,
+                     const at::Tensor& gradient, Rng& rng) {
+  ASSERT_TRUE(gradient.isfinite().all().item<bool>()) << "input " << x;
+  const auto check = [&](const at::Tensor& direction, const std::string& what) {
+    const double expected = difference(c, in, x, direction);
+    const double actual = (gradient * direction).sum().item<double>();
+    EXPECT_NEAR(actual, expected, 2e-5 * (1 + std::abs(expected))) << "input " << x << what;
+  };
+  constexpr int64_t kElements = 12;
+  const int64_t count = gradient.numel();
+  for (int64_t i = 0; i < std::min(count, kElements); ++i) {
+    const int64_t element = count <= kElements ? i : rng.integer(0, count - 1);
+    at::Tensor direction = at::zeros({count}, at::kDouble);
+    direction[element] = 1;
+    check(direction.view_as(gradient), " element " + std::to_string(element));
+  }
+  check(at::arange(count, at::kDouble).cos().view_as(gradient), " along a direction");
+}
+
+void expect_gradients(const Case& c, const std::vector<at::Tensor>& drawn, Rng& rng) {
+  std::vector<at::Tensor> in, leaves;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < drawn.size(); ++i) {
+    const bool floating = drawn[i].is_floating_point();
+    in.push_back(floating ? drawn[i].to(at::kDouble) : drawn[i]);
+    if (!floating || !c.inputs[i].trainable) continue;
+    places.push_back(i);
+  }
+  std::vector<at::Tensor> tracked = in;
+  for (const size_t i : places) {
+    tracked[i] = in[i].clone().set_requires_grad(true);
+    leaves.push_back(tracked[i]);
+  }
+  const at::Tensor total = loss(c, tracked);
+  ASSERT_EQ(total.requires_grad(), c.gradient != Gradient::kCut);
+  if (c.gradient != Gradient::kSmooth) return;
+  const auto gradients = torch::autograd::grad({total}, leaves);
+  for (size_t k = 0; k < places.size(); ++k) {
+    expect_gradient(c, in, places[k], gradients[k], rng);
+  }
+}
+
+class EveryOp : public testing::TestWithParam<size_t> {};
+
+TEST_P(EveryOp, RunsAsPredictedAndDifferentiates) {
+  for (uint64_t seed = 0; seed < kCasesPerOp; ++seed) {
+    Rng rng(seed, "eager");
+    const Case c = kGenerators[GetParam()](rng);
+    SCOPED_TRACE("seed " + std::to_string(seed) + ": " + describe(c));
+    ASSERT_NO_THROW({
+      const auto in = draw_all(c, rng);
+      expect_text_round_trip(c);
+      expect_predicted_types(c, in);
+      expect_gradients(c, in, rng);
+    });
+    if (HasFailure()) return;
+  }
+}
+
+// As torch.nn.functional.interpolate on maps that are not channels-last; its gradient, and its
+// forward pass on those that are, take other elements by some factors.
+TEST(ResizeEager, NearestByFactorTakesPyTorchsElements) {
+  Rng rng(7);
+  for (int i = 0; i < 300; ++i) {
+    const at::Tensor x = at::arange(3 * 5 * 7, at::kFloat).view({1, 3, 5, 7});
+    const std::vector<double> factors = {rng.uniform(0.3, 4), rng.uniform(0.3, 4)};
+    const auto y = run(ops::Resize{.scale = factors}, {x}, {});
+    EXPECT_TRUE(at::equal(y[0], at::upsample_nearest2d(x, c10::nullopt, factors)))
+        << factors[0] << " " << factors[1];
+  }
+}
+
+std::string alternative_name(const testing::TestParamInfo<size_t>& info) {
+  constexpr auto kNames = []<size_t... I>(std::index_sequence<I...>) {
+    return std::array{std::variant_alternative_t<I + kLeaves, Op>::kName...};
+  }
+  (std::make_index_sequence<kGenerators.size()>());
+  return std::string(kNames[info.param]);
+}
+INSTANTIATE_TEST_SUITE_P(Eager, EveryOp, testing::Range<size_t>(0, kGenerators.size()),
+                         alternative_name);
+
+}  // namespace
+}  // namespace rung

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "rung/ops/fields.h"
+#include "rung/tensor/tensor.h"
+
+namespace rung::ops {
+
+/// A value that the caller gives at every run. Its name is the key that the caller uses.
+/// Inputs: none. Output: `type`.
+struct Input {
+  static constexpr std::string_view kName = "Input";
+  TensorType type;
+  static constexpr auto fields() { return std::make_tuple(field("type", &Input::type)); }
+  bool operator==(const Input&) const = default;
+};
+
+/// How a weight is drawn when no file provides it. Formulas as in torch.nn.init.
+enum class InitKind {
+  kZeros,
+  kOnes,
+  kConstant,  ///< value
+  kUniform,   ///< U(-value, value)
+  kNormal,    ///< N(0, value²)
+  /// Ones where out channel = in channel at the centre of the kernel, else zeros: a convolution
+  /// or linear layer that hands its first channels on unchanged.
+  kDirac,
+};
+constexpr std::string_view kInitKindNames[] = {"zeros",   "ones",   "constant",
+                                               "uniform", "normal", "dirac"};
+constexpr std::span<const std::string_view> names(InitKind) { return kInitKindNames; }
+
+/// A weight. Its name is its key in the weights (a PyTorch state dict's key). Nothing is drawn
+/// until somebody needs the bytes, so describing a network costs no memory.
+/// Inputs: none. Output: `dtype` [shape], roles unknown.
+struct Param {
+  static constexpr std::string_view kName = "Param";
+  DType dtype = DType::kF32;
+  Shape shape;
+  InitKind init = InitKind::kZeros;
+  double value = 0;     ///< of kConstant, kUniform, kNormal
+  bool buffer = false;  ///< state that no optimiser moves, such as a batch norm's running mean
+  static constexpr auto fields() {
+    return std::make_tuple(field("dtype", &Param::dtype), field("shape", &Param::shape),
+                           field("init", &Param::init), field("value", &Param::value),
+                           field("buffer", &Param::buffer));
+  }
+  bool operator==(const Param&) const = default;
+};
+
+/// A small literal tensor, part of the graph itself (large ones are Params with buffer = true).
+/// Inputs: none. Output: the tensor's type, roles unknown.
+struct Constant {
+  static constexpr std::string_view kName = "Constant";
+  Tensor value;
+  static constexpr auto fields() { return std::make_tuple(field("value", &Constant::value)); }
+  bool operator==(const Constant& other) const { return value.identical(other.value); }
+};
+
+std::vector<TensorType> infer(const Input&, Types in);
+std::vector<TensorType> infer(const Param&, Types in);
+std::vector<TensorType> infer(const Constant&, Types in);
+int64_t macs(const Input&, Types in, Types out);
+int64_t macs(const Param&, Types in, Types out);
+int64_t macs(const Constant&, Types in, Types out);
+
+}  // namespace rung::ops

@@ -1,0 +1,48 @@
+#include "rung/ops/misc/misc.h"
+
+#include "rung/base/error.h"
+#include "rung/ops/check.h"
+
+namespace rung::ops {
+
+std::vector<TensorType> infer(const Dropout& op, Types in) {
+  auto out = same_as_input(Dropout::kName, in);
+  check_floating(Dropout::kName, in);
+  if (!(op.p >= 0 && op.p <= 1)) fail_user("Dropout: p must lie between 0 and 1, it is {}", op.p);
+  if (op.channels) check_rank(Dropout::kName, "x", in[0], "[N, C, …]", 2, kMaxRank);
+  return out;
+}
+
+std::vector<TensorType> infer(const Cast& op, Types in) {
+  auto out = same_as_input(Cast::kName, in);
+  out[0].dtype = op.dtype;
+  return out;
+}
+
+std::vector<TensorType> infer(const Detach&, Types in) { return same_as_input(Detach::kName, in); }
+std::vector<TensorType> infer(const FullLike&, Types in) {
+  return same_as_input(FullLike::kName, in);
+}
+
+std::vector<TensorType> infer(const Opaque& op, Types in) {
+  check_inputs(Opaque::kName, in, "those of its schema", 0, SIZE_MAX);
+  if (op.types.empty()) fail_user("Opaque: no output type is recorded for '{}'", op.schema);
+  std::vector<TensorType> out;
+  for (const TensorType& recorded : op.types) {
+    Shape shape = recorded.shape;
+    const bool batched = !shape.empty() && recorded.roles[0] == Role::kBatch;
+    if (batched && !in.empty() && in[0].has(Role::kBatch)) {
+      shape[0] = in[0].shape[in[0].axis_of(Role::kBatch)];
+    }
+    out.push_back(output(Opaque::kName, recorded.dtype, std::move(shape), recorded.roles)[0]);
+  }
+  return out;
+}
+
+int64_t macs(const Dropout&, Types, Types) { return 0; }
+int64_t macs(const Cast&, Types, Types) { return 0; }
+int64_t macs(const Detach&, Types, Types) { return 0; }
+int64_t macs(const FullLike&, Types, Types) { return 0; }
+int64_t macs(const Opaque&, Types, Types) { return 0; }
+
+}  // namespace rung::ops

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "rung/ops/fields.h"
+
+namespace rung::ops {
+
+/// In training zeroes elements (whole channels where `channels`) with probability p and scales the
+/// rest by 1 / (1 - p); the identity in evaluation.
+struct Dropout {
+  static constexpr std::string_view kName = "Dropout";
+  double p = 0.5;
+  bool channels = false;
+  static constexpr auto fields() {
+    return std::make_tuple(field("p", &Dropout::p), field("channels", &Dropout::channels));
+  }
+  bool operator==(const Dropout&) const = default;
+};
+
+/// Converts the elements.
+struct Cast {
+  static constexpr std::string_view kName = "Cast";
+  DType dtype = DType::kF32;
+  static constexpr auto fields() { return std::make_tuple(field("dtype", &Cast::dtype)); }
+  bool operator==(const Cast&) const = default;
+};
+
+/// The identity, through which no gradient flows back (side mode).
+struct Detach {
+  static constexpr std::string_view kName = "Detach";
+  static constexpr auto fields() { return std::tuple<>(); }
+  bool operator==(const Detach&) const = default;
+};
+
+/// A tensor of x's type with one value everywhere (a skip that was switched off).
+struct FullLike {
+  static constexpr std::string_view kName = "FullLike";
+  double value = 0;
+  static constexpr auto fields() { return std::make_tuple(field("value", &FullLike::value)); }
+  bool operator==(const FullLike&) const = default;
+};
+
+/// An operator that rung has no op for: it runs on LibTorch, can be tapped and joined around, and
+/// says so where it cannot go on.  `arguments` is a JSON list with one entry per schema argument:
+/// {"input": k} for the k-th input, {"inputs": [k, …]} for a list, or {"value": …, "kind": …}.
+/// Its shape rule is what was seen at import, with the batch size of its first input.
+struct Opaque {
+  static constexpr std::string_view kName = "Opaque";
+  std::string schema;  ///< such as "aten::grid_sampler(Tensor input, …) -> Tensor"
+  std::string arguments;
+  std::vector<TensorType> types;  ///< outputs, as seen at import
+  static constexpr auto fields() {
+    return std::make_tuple(field("schema", &Opaque::schema), field("arguments", &Opaque::arguments),
+                           field("types", &Opaque::types));
+  }
+  bool operator==(const Opaque&) const = default;
+};
+
+std::vector<TensorType> infer(const Dropout&, Types in);
+std::vector<TensorType> infer(const Cast&, Types in);
+std::vector<TensorType> infer(const Detach&, Types in);
+std::vector<TensorType> infer(const FullLike&, Types in);
+std::vector<TensorType> infer(const Opaque&, Types in);
+int64_t macs(const Dropout&, Types in, Types out);
+int64_t macs(const Cast&, Types in, Types out);
+int64_t macs(const Detach&, Types in, Types out);
+int64_t macs(const FullLike&, Types in, Types out);
+int64_t macs(const Opaque&, Types in, Types out);
+
+}  // namespace rung::ops

@@ -1,0 +1,21 @@
+#include "rung/ops/dtype_eager.h"
+#include "rung/ops/eager.h"
+
+namespace rung::ops {
+
+Tensors run(const Dropout& op, const Tensors& in, const RunContext& context) {
+  if (!context.training) return {in[0]};
+  return {op.channels ? at::feature_dropout(in[0], op.p, true) : at::dropout(in[0], op.p, true)};
+}
+
+Tensors run(const Cast& op, const Tensors& in, const RunContext&) {
+  return {in[0].to(to_torch(op.dtype))};
+}
+
+Tensors run(const Detach&, const Tensors& in, const RunContext&) { return {in[0].detach()}; }
+
+Tensors run(const FullLike& op, const Tensors& in, const RunContext&) {
+  return {at::full_like(in[0], op.value)};
+}
+
+}  // namespace rung::ops

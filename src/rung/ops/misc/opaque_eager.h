@@ -1,0 +1,18 @@
+#pragma once
+
+#include <ATen/core/ivalue.h>
+
+#include <nlohmann/json.hpp>
+
+namespace rung::ops {
+
+/// One entry of Opaque::arguments for a value that is not a tensor, such as
+/// {"value": [1, 2], "kind": "int[]"}. Kinds: none, bool, int, float, string, device, bool[],
+/// int[], float[]. (Types, layouts and memory formats are ints to LibTorch.)
+/// Throws an unsupported error for any other value.
+nlohmann::json opaque_argument(const c10::IValue& value);
+
+/// The reverse. Throws a user error where the entry is not one.
+c10::IValue opaque_value(const nlohmann::json& argument);
+
+}  // namespace rung::ops
