@@ -1,0 +1,280 @@
+#include <sched.h>
+#include <torch/cuda.h>
+#include <torch/utils.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "rung/base/error.h"
+#include "rung/base/table.h"
+#include "rung/base/text.h"
+#include "rung/cli/open_model.h"
+#include "rung/cli/read_input.h"
+#include "rung/cli/verbs.h"
+#include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/module.h"
+#include "rung/io/load_weights.h"
+#include "rung/io/numpy/npy.h"
+#include "rung/io/safetensors.h"
+#include "rung/ops/eager.h"
+
+namespace rung::cli {
+namespace {
+
+struct RunOptions {
+  std::string model;
+  std::vector<std::string> inputs;
+  std::vector<std::string> settings;
+  std::string weights;
+  std::vector<std::string> taps;
+  std::string output;
+  std::string device = "cpu";
+  uint64_t seed = 0;
+  int threads = 0;  ///< 0: every core that the process may use
+};
+
+/// What is printed or written under a name.
+struct Result {
+  std::string name;
+  at::Tensor value;
+};
+
+constexpr std::string_view kNpy = ".npy";
+constexpr std::string_view kTensors = ".safetensors";
+
+// Before the network is opened: a wrong name should not cost its run.
+void check_output(const RunOptions& options) {
+  if (options.output.empty()) return;
+  const std::string extension = std::filesystem::path(options.output).extension().string();
+  if (extension != kNpy && extension != kTensors) {
+    fail_user("-o {}: results are written as .npy (one) or .safetensors (any number)",
+              quoted(options.output));
+  }
+}
+
+at::Device parse_device(const std::string& text) {
+  if (text == "cpu") return at::kCPU;
+  if (text != "cuda") fail_user("--device {}: the devices are cpu and cuda", quoted(text));
+  if (!torch::cuda::is_available()) {
+    fail_unsupported("--device cuda: there is no CUDA device here, or LibTorch is built without");
+  }
+  return at::kCUDA;
+}
+
+int usable_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(CPU_COUNT(&set), 1) : 1;
+}
+
+void use_threads(int threads) {
+  if (threads < 0 || threads > 4096) {
+    fail_user("--threads {}: from 1 to 4096, or 0 for every core", threads);
+  }
+  torch::set_num_threads(threads > 0 ? threads : usable_cores());
+}
+
+// "encoder/x" goes by "x" where no other input does.
+std::string_view last_part(std::string_view name) { return name.substr(name.rfind('/') + 1); }
+
+// The input that the user means by `name`; empty means the only one.
+NodeId find_input(const Graph& graph, const std::string& name, const std::string& argument) {
+  std::vector<NodeId> exact, short_form;
+  std::vector<std::string> names;
+  for (const NodeId id : graph.inputs()) {
+    const std::string& own = graph.node(id).name;
+    names.push_back(quoted(own));
+    if (own == name) exact.push_back(id);
+    if (last_part(own) == name || name.empty()) short_form.push_back(id);
+  }
+  if (!exact.empty()) return exact.front();
+  if (short_form.size() == 1) return short_form.front();
+  if (name.empty()) {
+    fail_user("--input {}: the network takes {} inputs ({}); write NAME={}", quoted(argument),
+              names.size(), join(names, ", "), argument);
+  }
+  fail_user("--input {}: the network {} input {}; it takes {}", quoted(argument),
+            short_form.empty() ? "has no" : "has more than one", quoted(name), join(names, ", "));
+}
+
+// "NAME=WHAT", or WHAT alone. A file's name may hold an equals sign too.
+std::pair<std::string, std::string> parse_input(const std::string& argument) {
+  if (std::filesystem::exists(argument)) return {"", argument};
+  const auto equals = argument.find('=');
+  if (equals == std::string::npos) return {"", argument};
+  return {argument.substr(0, equals), argument.substr(equals + 1)};
+}
+
+TensorMap read_inputs(const Graph& graph, const RunOptions& options) {
+  TensorMap inputs;
+  for (const auto& argument : options.inputs) {
+    const auto [name, what] = parse_input(argument);
+    const NodeId id = find_input(graph, name, argument);
+    const std::string& full = graph.node(id).name;
+    const Tensor value = read_input(what, full, graph.type({id, 0}), options.seed);
+    if (!inputs.emplace(full, to_torch(value)).second) {
+      fail_user("--input gives {} twice", quoted(full));
+    }
+  }
+  return inputs;
+}
+
+void check_all_given(const Graph& graph, const TensorMap& inputs, const RunOptions& options) {
+  if (!options.taps.empty()) return;  // they may need fewer
+  for (const NodeId id : graph.inputs()) {
+    const std::string& name = graph.node(id).name;
+    if (inputs.contains(name)) continue;
+    fail_user("input {} is missing: {}\n  for instance --input {}=randn", quoted(name),
+              to_string(graph.type({id, 0})), name);
+  }
+}
+
+// Where the numbers of the network come from, for the report.
+std::string give_weights(Model& model, const RunOptions& options) {
+  if (!options.weights.empty()) {
+    const auto report = load_weights(model, load_safetensors(options.weights).tensors);
+    return fmt::format("{} from {}", report.matched.size(), options.weights);
+  }
+  size_t missing = 0, all = 0;
+  for (const NodeId id : model.graph.params()) {
+    ++all;
+    if (!model.weights.contains(model.graph.node(id).name)) ++missing;
+  }
+  if (all == 0) return "none";
+  if (missing == 0) return fmt::format("{} from {}", all, options.model);
+  return fmt::format("{} of {} drawn with seed {}", missing, all, options.seed);
+}
+
+std::vector<Result> run_network(Module& net, const TensorMap& inputs, const RunOptions& options) {
+  const torch::NoGradGuard no_grad;
+  net->eval();
+  std::vector<Result> results;
+  if (options.taps.empty()) {
+    TensorMap values = net->forward(inputs);
+    for (const Output& output : net->graph().outputs()) {
+      results.push_back({output.name, values.at(output.name)});
+    }
+  } else {
+    const auto values = net->taps(options.taps, inputs);
+    for (size_t i = 0; i < values.size(); ++i) results.push_back({options.taps[i], values[i]});
+  }
+  for (Result& result : results) result.value = result.value.to(at::kCPU).contiguous();
+  return results;
+}
+
+std::string number_text(const at::Tensor& number) {
+  return fmt::format("{:.6g}", number.item<double>());
+}
+
+// min, mean, max of the finite numbers, and what else there is.
+std::vector<std::string> statistics(const at::Tensor& value) {
+  const at::Tensor numbers = value.to(at::kDouble).flatten();
+  const at::Tensor finite = numbers.masked_select(numbers.isfinite());
+  const int64_t others = numbers.numel() - finite.numel();
+  std::string note;
+  if (others > 0) {
+    const int64_t nan = numbers.isnan().sum().item<int64_t>();
+    note = fmt::format("{} NaN, {} infinite", nan, others - nan);
+  }
+  if (finite.numel() == 0) return {"-", "-", "-", note};
+  return {number_text(finite.min()), number_text(finite.mean()), number_text(finite.max()), note};
+}
+
+void print_results(const TensorMap& inputs, const std::vector<Result>& results,
+                   const std::string& weights) {
+  TextTable table({{""},
+                   {"name"},
+                   {"type and shape"},
+                   {"min", Column::kRight},
+                   {"mean", Column::kRight},
+                   {"max", Column::kRight},
+                   {""}});
+  const auto add = [&](const char* kind, const std::string& name, const at::Tensor& value) {
+    std::vector<std::string> row{kind, name, type_text(value)};
+    for (auto& cell : statistics(value)) row.push_back(std::move(cell));
+    table.add(std::move(row));
+  };
+  for (const auto& [name, value] : inputs) add("input", name, value);
+  for (const Result& result : results) add("output", result.name, result.value);
+  std::printf("%sweights  %s\n", table.text().c_str(), weights.c_str());
+}
+
+void write_results(const std::vector<Result>& results, const std::string& path) {
+  if (path.ends_with(kNpy)) {
+    save_npy(path, from_torch(results.front().value));
+  } else {
+    Safetensors file;
+    for (const Result& result : results) {
+      file.tensors.insert_or_assign(result.name, from_torch(result.value));
+    }
+    save_safetensors(path, file);
+  }
+  std::printf("wrote %s\n", path.c_str());
+}
+
+void check_one(const Graph& graph, const RunOptions& options) {
+  const size_t count = options.taps.empty() ? graph.outputs().size() : options.taps.size();
+  if (!options.output.ends_with(kNpy) || count == 1) return;
+  fail_user(
+      "-o {}: a .npy file holds one result, and these are {}; write .safetensors, or choose "
+      "one with --tap",
+      quoted(options.output), count);
+}
+
+void run_verb(const RunOptions& options) {
+  check_output(options);
+  const at::Device device = parse_device(options.device);
+  use_threads(options.threads);
+  Model model = open_model(options.model, parse_settings(options.settings));
+  check_one(model.graph, options);
+  TensorMap inputs = read_inputs(model.graph, options);
+  check_all_given(model.graph, inputs, options);
+  const std::string weights = give_weights(model, options);
+  Module net(model, ModuleOptions{.seed = options.seed, .device = device});
+  TensorMap placed = inputs;
+  for (auto& [name, value] : placed) value = value.to(device);
+  const auto results = run_network(net, placed, options);
+  print_results(inputs, results, weights);
+  if (!options.output.empty()) write_results(results, options.output);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  auto* verb =
+      app.add_subcommand("run", "Runs a network on files or random input; prints what comes out");
+  const auto options = std::make_shared<RunOptions>();
+  const auto list = [verb](const char* name, std::vector<std::string>& into, const char* what,
+                           const char* form) {
+    verb->add_option(name, into, what)->type_name(form)->allow_extra_args(false);
+  };
+  verb->add_option("MODEL", options->model, "zoo:NAME or a .rung file")->required();
+  list("--input", options->inputs,
+       "What an input is given: a file (.npy, .safetensors, .png, .jpg), or randn:SHAPE, "
+       "zeros:SHAPE, ones:SHAPE (without :SHAPE, the size that the network is planned at). "
+       "NAME= may be left out where there is one input",
+       "[NAME=]WHAT");
+  list("--set", options->settings, "A setting of a built-in network", "KEY=VALUE");
+  verb->add_option("--weights", options->weights,
+                   "A state dict for the network; every name and shape must fit")
+      ->type_name("FILE.safetensors");
+  list("--tap", options->taps,
+       "The value at this tap instead of the outputs; runs only what it needs", "NAME");
+  verb->add_option("-o,--output", options->output,
+                   "Writes one result as .npy, or all as .safetensors")
+      ->type_name("FILE");
+  verb->add_option("--seed", options->seed, "Draws random input, and weights that are missing")
+      ->capture_default_str();
+  verb->add_option("--threads", options->threads, "0: every core that the process may use")
+      ->capture_default_str();
+  verb->add_option("--device", options->device, "cpu or cuda")->capture_default_str();
+  verb->footer(
+      "Examples:\n"
+      "  rung run zoo:skip_connection_block --set in=64 --set out=128 --input x=randn:1,64,32,32\n"
+      "  rung run zoo:resnet18 --weights resnet18.safetensors --input photo.jpg -o scores.npy\n"
+      "  rung run unet.rung --input photo.png --tap enc/layer2 --tap dec/up1 -o taps.safetensors");
+  verb->callback([options] { run_verb(*options); });
+}
+
+}  // namespace rung::cli
