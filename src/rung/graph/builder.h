@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "rung/graph/extents.h"
 #include "rung/graph/graph.h"
 #include "rung/graph/model.h"
 
@@ -117,6 +118,11 @@ class Builder {
 
   const TensorType& type(Value value) const { return graph_.type(value); }
   const Graph& graph() const { return graph_; }
+  /// Which sizes are equal at every input size, of all nodes so far.
+  const Extents& extents() {
+    extents_.update(graph_);
+    return extents_;
+  }
 
  private:
   Value recurrent(const std::string& name, ops::Cell cell, Value x,
@@ -125,6 +131,7 @@ class Builder {
                                   ops::InitKind weight = ops::InitKind::kOnes);
 
   Graph graph_;
+  Extents extents_;
   std::string prefix_;
   std::string skip_;
 };

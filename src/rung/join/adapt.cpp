@@ -56,15 +56,16 @@ ops::Sizes extent_axes(const TensorType& type) {
   return axes;
 }
 
-struct Extents {
+// The two ends at the planned sizes.
+struct Comparison {
   bool equal = true;
   bool any_smaller = false;  ///< the source, on some axis
   bool any_larger = false;
   int64_t factor = 0;  ///< the whole factor by which the source is larger on every axis, or 0
 };
 
-Extents compare(const TensorType& source, const TensorType& target) {
-  Extents out;
+Comparison compare(const TensorType& source, const TensorType& target) {
+  Comparison out;
   for (const int64_t axis : extent_axes(target)) {
     const int64_t s = source.shape[static_cast<size_t>(axis)];
     const int64_t t = target.shape[static_cast<size_t>(axis)];
@@ -96,13 +97,23 @@ Value project(SkipWriter& w, Value x, int64_t width, bool zero, int64_t stride) 
   });
 }
 
-// Brings space or time to the target's sizes at run time, whatever they are then.
+bool equal_at_every_size(Builder& b, Value x, Value y, const ops::Sizes& axes) {
+  const Extents& extents = b.extents();
+  return std::all_of(axes.begin(), axes.end(), [&](int64_t axis) {
+    const auto i = static_cast<size_t>(axis);
+    return extents.of(x, i) == extents.of(y, i);
+  });
+}
+
+// Brings space or time to the target's sizes at run time, whatever they are then. Nothing where
+// they are the same at every size of the inputs.
 Value align(SkipWriter& w, Value x, Value target) {
   Builder& b = w.builder();
   const TensorType& type = b.type(target);
   const ops::Sizes axes = extent_axes(type);
   if (axes.empty()) return x;
-  const Extents extents = compare(b.type(x), type);
+  if (equal_at_every_size(b, x, target, axes)) return x;
+  const Comparison sizes_here = compare(b.type(x), type);
   const std::string sizes = to_string(b.type(x).shape) + " -> " + to_string(type.shape);
   const auto like = [&](const std::string& why, const char* name, Op op) {
     return w.step(why, [&](Builder& builder) {
@@ -112,12 +123,12 @@ Value align(SkipWriter& w, Value x, Value target) {
   const auto resize = [&](ops::ResizeMode mode) {
     // Cubic has no kernel on one or three axes.
     if (mode == ops::ResizeMode::kCubic && axes.size() != 2) mode = ops::ResizeMode::kLinear;
-    return like(extents.equal ? "sizes agree here, and may not at others" : sizes, "resize",
+    return like(sizes_here.equal ? "sizes agree here, and may not at others" : sizes, "resize",
                 ops::ResizeLike{.axes = axes, .like_axes = axes, .mode = mode});
   };
   switch (w.skip().align) {
     case Align::kNone:
-      if (!extents.equal) {
+      if (!sizes_here.equal) {
         w.refuse(fmt::format("{} needs equal sizes, and align = \"none\" forbids changing either "
                              "side",
                              w.skip().merge.rule().name),
@@ -125,19 +136,19 @@ Value align(SkipWriter& w, Value x, Value target) {
       }
       return x;
     case Align::kCrop:
-      if (extents.any_smaller) {
+      if (sizes_here.any_smaller) {
         w.refuse("align = \"crop\" only cuts, and the source is smaller than the target",
                  "align = \"auto\", \"resize\" or \"pad\"");
       }
       return like(sizes, "crop", ops::CropLike{.axes = axes, .like_axes = axes});
     case Align::kPad:
-      if (extents.any_larger) {
+      if (sizes_here.any_larger) {
         w.refuse("align = \"pad\" only fills, and the source is larger than the target",
                  "align = \"auto\", \"resize\" or \"crop\"");
       }
       return like(sizes, "pad", ops::PadLike{.axes = axes, .like_axes = axes});
     case Align::kPool:
-      if (extents.any_smaller) {
+      if (sizes_here.any_smaller) {
         w.refuse("align = \"pool\" only averages, and the source is smaller than the target",
                  "align = \"auto\" or \"resize\"");
       }
@@ -152,7 +163,7 @@ Value align(SkipWriter& w, Value x, Value target) {
   });
   if (one_place) return resize(ops::ResizeMode::kNearest);
   // Averaging is exact for whole factors, and does not skip samples for others.
-  if (extents.any_larger && !extents.any_smaller) return resize(ops::ResizeMode::kArea);
+  if (sizes_here.any_larger && !sizes_here.any_smaller) return resize(ops::ResizeMode::kArea);
   return resize(w.skip().resize);
 }
 
@@ -228,13 +239,14 @@ Adapted adapt(SkipWriter& w, Value source, Value target) {
 
   // Project before growing space, after shrinking it: fewer places to project. Shrinking by a
   // whole factor and projecting are one strided convolution.
-  const Extents extents = compare(b.type(source), b.type(target));
-  const bool strided = b.type(target).is_map() && skip.align == Align::kAuto && extents.factor > 1;
-  const bool shrinks = extents.any_larger && !extents.any_smaller;
+  const Comparison sizes_here = compare(b.type(source), b.type(target));
+  const bool strided =
+      b.type(target).is_map() && skip.align == Align::kAuto && sizes_here.factor > 1;
+  const bool shrinks = sizes_here.any_larger && !sizes_here.any_smaller;
   if (shrinks && !strided) {
     return match_width(w, {align(w, source, target), target}, zero, 1);
   }
-  Adapted ends = match_width(w, {source, target}, zero, strided ? extents.factor : 1);
+  Adapted ends = match_width(w, {source, target}, zero, strided ? sizes_here.factor : 1);
   ends.source = align(w, ends.source, ends.target);
   return ends;
 }

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <vector>
+
+#include "rung/graph/extent.h"
+#include "rung/graph/graph.h"
+
+namespace rung {
+
+/// Every axis of every value, followed back to the sizes of the inputs through each op's rule:
+/// which sizes stay equal at other input sizes. Reads nodes as they are added, each once.
+///   Extents extents;
+///   extents.update(graph);
+///   extents.of(skip, 2) == extents.of(up, 2)  // no size of an input can make them differ
+class Extents {
+ public:
+  /// Follows the nodes that were added since. The same graph every time, only ever longer.
+  void update(const Graph& graph);
+
+  Extent of(Value value, size_t axis) const {
+    return sizes_.at(static_cast<size_t>(value.node.index))
+        .at(static_cast<size_t>(value.port))
+        .at(axis);
+  }
+  /// Whether all axes from `first` on are equal at every input size.
+  bool equal(Value a, Value b, size_t first = 0) const;
+  /// "[x.0, 16, (x.2 - 1) / 2 + 1, 8]"
+  std::string text(Value value) const;
+
+ private:
+  SizeTable table_;
+  std::vector<std::vector<std::vector<Extent>>> sizes_;  ///< node, output, axis
+};
+
+}  // namespace rung
