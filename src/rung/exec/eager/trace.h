@@ -5,8 +5,11 @@
 #include <concepts>
 #include <functional>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "rung/base/error.h"
 #include "rung/graph/model.h"
 
 namespace rung {
@@ -34,34 +37,26 @@ std::vector<at::Tensor> results(const std::vector<at::Tensor>& tensors);
 template <typename... T>
 std::vector<at::Tensor> results(const std::tuple<T...>& tuple) {
   std::vector<at::Tensor> out;
-  std::apply([&](const auto&... part) {
-    (void(std::initializer_list<int>{([&] {
-      for (auto& t : results(part)) out.push_back(t);
-    }(), 0)...}));
-  }, tuple);
+  const auto append = [&](const auto& part) {
+    for (auto& tensor : results(part)) out.push_back(std::move(tensor));
+  };
+  std::apply([&](const auto&... part) { (append(part), ...); }, tuple);
   return out;
 }
-template <typename F, size_t... I>
-std::vector<at::Tensor> call(F& f, const std::vector<at::Tensor>& in, std::index_sequence<I...>) {
-  return results(f(in[I]...));
-}
-/// Calls f with as many tensors as it takes (1 to 4).
-template <typename F>
-std::vector<at::Tensor> call_with(F&& f, const std::vector<at::Tensor>& in) {
-  using T = at::Tensor;
-  if constexpr (std::invocable<F, T>) {
-    if (in.size() == 1) return call(f, in, std::make_index_sequence<1>{});
+
+/// Calls `run` with the tensors as arguments; it may take 1 to 4.
+template <size_t N = 1, typename F>
+std::vector<at::Tensor> call_with(F& run, const std::vector<at::Tensor>& in) {
+  if constexpr (N <= 4) {
+    return [&]<size_t... I>(std::index_sequence<I...>) {
+      if constexpr (requires { results(run(in[I]...)); }) {
+        if (in.size() == N) return results(run(in[I]...));
+      }
+      return call_with<N + 1>(run, in);
+    }(std::make_index_sequence<N>{});
+  } else {
+    fail_user("the traced function does not take {} tensors", in.size());
   }
-  if constexpr (std::invocable<F, T, T>) {
-    if (in.size() == 2) return call(f, in, std::make_index_sequence<2>{});
-  }
-  if constexpr (std::invocable<F, T, T, T>) {
-    if (in.size() == 3) return call(f, in, std::make_index_sequence<3>{});
-  }
-  if constexpr (std::invocable<F, T, T, T, T>) {
-    if (in.size() == 4) return call(f, in, std::make_index_sequence<4>{});
-  }
-  throw Error(ErrorKind::kUser, fmt::format("the module does not take {} tensors", in.size()));
 }
 }  // namespace detail
 
@@ -74,7 +69,10 @@ Model trace(M& module, const std::vector<at::Tensor>& examples, const TraceOptio
   return trace_function(
       &module,
       [&](const std::vector<at::Tensor>& in) {
-        return detail::call_with([&](auto&&... x) { return module.forward(x...); }, in);
+        const auto forward = [&](const auto&... x)
+          requires requires { module.forward(x...); }
+        { return module.forward(x...); };
+        return detail::call_with(forward, in);
       },
       examples, options);
 }
