@@ -1,5 +1,6 @@
 # The unit tests, a line each, so that two changes seldom meet.
 rung_test(rung_core_tests graph/extent graph/graph)
+rung_test(rung_core_tests join/plan join/plan_random)
 rung_test(rung_core_tests inspect/summary)
 rung_test(rung_core_tests io/image)
 rung_test(rung_core_tests io/load_weights)

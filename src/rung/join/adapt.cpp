@@ -56,6 +56,15 @@ ops::Sizes extent_axes(const TensorType& type) {
   return axes;
 }
 
+// "28 x 28"
+std::string extent_text(const TensorType& type, const ops::Sizes& axes) {
+  std::vector<std::string> sizes;
+  for (const int64_t axis : axes) {
+    sizes.push_back(std::to_string(type.shape[static_cast<size_t>(axis)]));
+  }
+  return join(sizes, " x ");
+}
+
 // The two ends at the planned sizes.
 struct Comparison {
   bool equal = true;
@@ -114,7 +123,7 @@ Value align(SkipWriter& w, Value x, Value target) {
   if (axes.empty()) return x;
   if (equal_at_every_size(b, x, target, axes)) return x;
   const Comparison sizes_here = compare(b.type(x), type);
-  const std::string sizes = to_string(b.type(x).shape) + " -> " + to_string(type.shape);
+  const std::string sizes = extent_text(b.type(x), axes) + " -> " + extent_text(type, axes);
   const auto like = [&](const std::string& why, const char* name, Op op) {
     return w.step(why, [&](Builder& builder) {
       return builder.add(name, std::move(op), {x, target});

@@ -187,17 +187,18 @@ class Ordering {
         steps.emplace_back("…");
       }
     }
-    std::string ends = "the wires";
+    std::string what = "cannot wire the networks like this: the wires close a loop";
     if (path.front() >= graph_.size()) {
       const Skip& skip = spec_.skips[sites_.sites[path.front() - graph_.size()].skips.front()];
-      ends = fmt::format("{} -> {} by {}", skip.from, skip.to, skip.merge.rule().name);
+      what = fmt::format("cannot join {} -> {} by {}: it closes a loop", skip.from, skip.to,
+                         skip.merge.rule().name);
     }
     fail_user(
-        "cannot join {}: it closes a loop\n"
+        "{}\n"
         "  loop    {}\n"
         "  rule    a source may not depend on what its skip changes\n"
         "  fix     join from an earlier layer to a later one",
-        ends, join(steps, " -> "));
+        what, join(steps, " -> "));
   }
 
   const Graph& graph_;

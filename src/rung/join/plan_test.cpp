@@ -1,0 +1,302 @@
+#include "rung/join/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "rung/base/expect_error.h"
+#include "rung/blocks/zoo.h"
+#include "rung/graph/builder.h"
+#include "rung/graph/rewrite.h"
+
+namespace rung {
+namespace {
+
+// x ── conv1 ── conv2 ── conv3 ── flat ── fc ── y
+//      4×8×8    8×4×4    8×4×4     128     10
+Model chain() {
+  Builder b;
+  Value x = b.input("x", {DType::kF32, {1, 3, 8, 8}, map_roles(4)});
+  x = b.conv("conv1", x, {.out = 4, .kernel = {3}, .padding = {1}});
+  x = b.conv("conv2", x, {.out = 8, .kernel = {3}, .stride = {2}, .padding = {1}});
+  x = b.conv("conv3", x, {.out = 8, .kernel = {3}, .padding = {1}});
+  x = b.flatten("flat", b.adaptive_pool("pool", x, {4, 4}));
+  b.output("y", b.linear("fc", x, 10));
+  return std::move(b).finish();
+}
+
+Model sequence() {
+  Builder b;
+  const Value x = b.input("x", {DType::kF32, {1, 7, 6}, sequence_roles()});
+  b.output("y", b.linear("head", b.lstm("lstm", x, {.hidden = 5}), 3));
+  return std::move(b).finish();
+}
+
+std::string refusal(const Model& model, Skip skip) {
+  return user_error([&] { join(model).skip(std::move(skip)).plan(); });
+}
+
+TEST(Plan, AnEmptySpecGivesTheSameGraph) {
+  for (const ZooNetwork& network : zoo_networks()) {
+    const Model model = zoo(network.name);
+    EXPECT_EQ(print(join(model).plan().apply().graph), print(model.graph)) << network.name;
+    EXPECT_EQ(print(join(model.named("a")).plan().apply().graph),
+              print(with_prefix(model.graph, "a/")))
+        << network.name;
+  }
+}
+
+TEST(Plan, LeavesTheJoinedNetworksAlone) {
+  const Model model = chain();
+  const std::string before = print(model.graph);
+  const JoinPlan plan = join(model).skip({.from = "conv1", .to = "conv3"}).plan();
+  EXPECT_EQ(print(model.graph), before);
+  for (const Node& node : model.graph.nodes()) {
+    const auto id = plan.apply().graph.find(node.name);
+    ASSERT_TRUE(id) << node.name;
+    EXPECT_EQ(plan.apply().graph.type({*id, 0}), node.types[0]) << node.name;
+  }
+}
+
+TEST(Plan, TheResultHoldsEveryPlannedSkip) {
+  const JoinPlan plan = join(chain())
+                            .skip({.from = "conv1", .to = "conv3"})
+                            .skip({.from = "conv2", .to = "conv3", .merge = "gate"})
+                            .skip({.from = "conv1", .to = "fc", .merge = "film", .name = "tall"})
+                            .plan();
+  const Graph& graph = plan.apply().graph;
+  ASSERT_EQ(plan.skips().size(), 3u);
+  ASSERT_EQ(graph.skips().size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    const SkipPlan& skip = plan.skips()[i];
+    EXPECT_EQ(graph.skips()[i].name, skip.name);
+    EXPECT_EQ(graph.skips()[i].merge, skip.merge);
+    ASSERT_FALSE(skip.insertions.empty());
+    for (const Insertion& insertion : skip.insertions) {
+      const auto id = graph.find(insertion.name);
+      ASSERT_TRUE(id) << insertion.name;
+      EXPECT_EQ(graph.node(*id).skip, skip.name);
+      EXPECT_EQ(graph.type({*id, 0}), insertion.type);
+    }
+  }
+  EXPECT_EQ(plan.skips()[0].name, "skip1");
+  EXPECT_EQ(plan.skips()[2].name, "tall");
+}
+
+TEST(Plan, SwitchingEverySkipOffGivesTheOriginal) {
+  const Model model = chain();
+  const Graph joined = join(model)
+                           .skip({.from = "conv1", .to = "conv3", .merge = "concat"})
+                           .skip({.from = "conv2", .to = "conv3", .merge = "multiply"})
+                           .skip({.from = "conv1", .to = "fc"})
+                           .plan()
+                           .apply()
+                           .graph;
+  const std::vector<std::string> all{"skip1", "skip2", "skip3"};
+  EXPECT_EQ(print(without_skips(joined, all)), print(model.graph));
+  EXPECT_EQ(without_skips(joined, std::vector<std::string>{"skip2"}).skips().size(), 2u);
+  EXPECT_EQ(user_error([&] { without_skips(joined, std::vector<std::string>{"skip9"}); }),
+            "there is no skip 'skip9'; the skips are 'skip1', 'skip2', 'skip3'");
+}
+
+TEST(Plan, ExplainsWhatItDecidedAndWhy) {
+  const JoinPlan plan = join(chain())
+                            .skip({.from = "conv1", .to = "conv3", .start = Start::kIdentity})
+                            .skip({.from = "conv2", .to = "conv3", .merge = "mean"})
+                            .plan();
+  EXPECT_EQ(plan.explain(),
+            "skip1: conv1 -> conv3 by add\n"
+            "  source  f32[N, 4, 8, 8]  (batch, channel, space, space)\n"
+            "  target  f32[N, 8, 4, 4]  (batch, channel, space, space)\n"
+            "  result  f32[N, 8, 4, 4]  (batch, channel, space, space)\n"
+            "  inserted          op                   gives            weights  MACs  why\n"
+            "  skip1.projection  Conv(stride=[2, 2])  f32[N, 8, 4, 4]  40       512   "
+            "4 -> 8 channels, 2 times smaller\n"
+            "  skip1.add         add                  f32[N, 8, 4, 4]  -        -     t + s\n"
+            "\n"
+            "skip2: conv2 -> conv3 by mean\n"
+            "  source  f32[N, 8, 4, 4]  (batch, channel, space, space)\n"
+            "  target  f32[N, 8, 4, 4]  (batch, channel, space, space)\n"
+            "  result  f32[N, 8, 4, 4]  (batch, channel, space, space)\n"
+            "  inserted    op   gives            weights  MACs  why\n"
+            "  skip2.sum   add  f32[N, 8, 4, 4]  -        -     (t + s) / 2\n"
+            "  skip2.mean  mul  f32[N, 8, 4, 4]  -        -     (t + s) / 2\n"
+            "\n"
+            "0 wire(s), 2 skip(s): 40 new weights, 512 MACs, 1.5 KiB held until the merges\n");
+}
+
+TEST(Plan, IsDeterministic) {
+  const auto text = [] {
+    const JoinPlan plan = join({zoo("resnet18_encoder").named("e"), zoo("decoder").named("d")})
+                              .wire("e/layer4", "d/input")
+                              .skip({.from = "e/layer3", .to = "d/up1", .merge = "concat"})
+                              .skip({.from = "e/layer1", .to = "d/up3", .merge = "gate"})
+                              .plan();
+    return plan.explain() + print(plan.apply().graph);
+  };
+  EXPECT_EQ(text(), text());
+}
+
+TEST(Plan, PrintsTheLoopThatASkipCloses) {
+  EXPECT_EQ(refusal(chain(), {.from = "conv3", .to = "conv1"}),
+            "cannot join conv3 -> conv1 by add: it closes a loop\n"
+            "  loop    [skip conv3 -> conv1] -> conv2 -> conv3 -> [skip conv3 -> conv1]\n"
+            "  rule    a source may not depend on what its skip changes\n"
+            "  fix     join from an earlier layer to a later one");
+  EXPECT_EQ(user_error([] {
+              join({chain().named("a"), chain().named("b")})
+                  .skip({.from = "a/conv3", .to = "b/conv1"})
+                  .skip({.from = "b/conv3", .to = "a/conv1", .merge = "concat"})
+                  .plan();
+            }),
+            "cannot join a/conv3 -> b/conv1 by add: it closes a loop\n"
+            "  loop    [skip a/conv3 -> b/conv1] -> b/conv2 -> b/conv3 -> "
+            "[skip b/conv3 -> a/conv1] -> a/conv2 -> a/conv3 -> [skip a/conv3 -> b/conv1]\n"
+            "  rule    a source may not depend on what its skip changes\n"
+            "  fix     join from an earlier layer to a later one");
+}
+
+TEST(Plan, PrintsTheLoopThatWiresClose) {
+  EXPECT_EQ(user_error([] {
+              join({chain().named("a"), chain().named("b")})
+                  .wire("a/conv3", "b/x")
+                  .wire("b/conv3", "a/x")
+                  .plan();
+            }).substr(0, 56),
+            "cannot wire the networks like this: the wires close a lo");
+}
+
+TEST(Plan, ALayerMayBeJoinedToItself) {
+  const JoinPlan plan = join(chain()).skip({.from = "conv2", .to = "conv2"}).plan();
+  EXPECT_EQ(plan.skips()[0].insertions.size(), 1u);
+}
+
+struct Refused {
+  const char* title;
+  Skip skip;
+  const char* rule;
+  const char* fix;
+};
+
+TEST(Plan, RefusalsNameBothEndsTheRuleAndTheFix) {
+  const Refused cases[] = {
+      {"no alignment",
+       {.from = "conv1", .to = "conv3", .align = Align::kNone},
+       "add needs equal sizes, and align = \"none\" forbids changing either side",
+       "align = \"auto\", or another layer"},
+      {"pad shrinks",
+       {.from = "conv1", .to = "conv3", .align = Align::kPad},
+       "align = \"pad\" only fills, and the source is larger than the target",
+       "align = \"auto\", \"resize\" or \"crop\""},
+      {"no projection",
+       {.from = "conv1", .to = "conv3", .project = Project::kNone},
+       "add needs 8 channels or features and gets 4, and project = \"none\" forbids a projection",
+       "project = \"source\""},
+      {"identity",
+       {.from = "conv1", .to = "conv3", .merge = "max", .start = Start::kIdentity},
+       "max changes its target whatever the source is, so it cannot start as the identity",
+       "start = \"random\", or merge by add, concat or weighted"},
+      {"append to a map",
+       {.from = "conv1", .to = "conv3", .merge = "append"},
+       "append needs an axis of time, and the target has none",
+       "merge by concat or add, or join into a sequence"},
+      {"last of a map",
+       {.from = "conv1", .to = "fc", .collapse = Collapse::kLast},
+       "collapse = \"last\" takes the last step of a sequence, and the source is a map",
+       "collapse = \"mean\" or \"max\" over space"},
+  };
+  for (const Refused& c : cases) {
+    const Graph graph = chain().graph;
+    const auto type = [&](const std::string& name) {
+      const TensorType& t = graph.type({*graph.find(name), 0});
+      return to_string(t) + "  " + roles_text(t);
+    };
+    EXPECT_EQ(refusal(chain(), c.skip),
+              fmt::format("cannot join {} -> {} by {}\n  source  {}  {}\n  target  {}  {}\n"
+                          "  rule    {}\n  fix     {}",
+                          c.skip.from, c.skip.to, c.skip.merge.rule().name, c.skip.from,
+                          type(c.skip.from), c.skip.to, type(c.skip.to), c.rule, c.fix))
+        << c.title;
+  }
+}
+
+TEST(Plan, CropAndPoolRefuseToGrow) {
+  const auto grow = [](Align align) {
+    return join({chain().named("a"), chain().named("b")})
+        .skip({.from = "a/conv2", .to = "b/conv1", .align = align})
+        .plan();
+  };
+  EXPECT_NE(user_error([&] {
+              grow(Align::kCrop);
+            }).find("align = \"crop\" only cuts, and the source is smaller"),
+            std::string::npos);
+  EXPECT_NE(user_error([&] {
+              grow(Align::kPool);
+            }).find("align = \"pool\" only averages, and the source is smaller"),
+            std::string::npos);
+  EXPECT_TRUE(grow(Align::kPad).explain().find("PadLike") != std::string::npos);
+}
+
+TEST(Plan, WideningNamesTheReaderThatCannot) {
+  EXPECT_EQ(
+      refusal(chain(), {.from = "conv1", .to = "pool", .merge = "concat", .width = Width::kWiden}),
+      "cannot join conv1 -> pool by concat with width = \"widen\"\n"
+      "  target  pool  f32[N, 8, 4, 4]\n"
+      "  rule    every reader of the target must be a convolution or linear layer; flat "
+      "(Flatten) reads it and cannot take more channels\n"
+      "  fix     width = \"reduce\"");
+}
+
+TEST(Plan, MistakesInNamesAreAnsweredWithTheNearest) {
+  EXPECT_EQ(refusal(chain(), {.from = "conv9", .to = "conv3"}).substr(0, 19),
+            "unknown tap 'conv9'");
+  EXPECT_EQ(refusal(chain(), {.from = "conv1.weight", .to = "conv3"}).empty(), false);
+  EXPECT_EQ(user_error([] { Merge("adds"); }),
+            "unknown merge 'adds'; the merges are add, concat, append, prepend, multiply, mean, "
+            "max, weighted, gate, highway, film, attention_gate");
+  EXPECT_EQ(user_error([] {
+              join(chain())
+                  .skip({.from = "conv1", .to = "conv3", .name = "s"})
+                  .skip({.from = "conv2", .to = "conv3", .name = "s"})
+                  .plan();
+            }),
+            "the skip conv2 -> conv3 is named 's', and that name is taken");
+}
+
+TEST(Plan, NetworksAreToldApart) {
+  EXPECT_EQ(user_error([] {
+              join({chain(), chain().named("b")}).plan();
+            }),
+            "network 1 of 2 has no name; give it one with .named(\"encoder\")");
+  EXPECT_EQ(user_error([] {
+              join({chain().named("b"), chain().named("b")}).plan();
+            }),
+            "two networks are named 'b'");
+  EXPECT_EQ(user_error([] { join({chain().named("a.b")}).plan(); }),
+            "a network cannot be named 'a.b': names hold no '/', '.', ':', '@' or space");
+  EXPECT_EQ(user_error([] { join(std::vector<Model>{}).plan(); }),
+            "a join needs at least one network");
+}
+
+TEST(Plan, WiresFeedInputsOnce) {
+  const auto models = [] { return join({chain().named("a"), sequence().named("b")}); };
+  EXPECT_EQ(user_error([&] { models().wire("a/conv3", "b/lstm").plan(); }),
+            "cannot wire a/conv3 -> b/lstm: 'b/lstm' is not an input of a network; the inputs are "
+            "'a/x', 'b/x'");
+  EXPECT_EQ(user_error([&] { models().wire("a/conv3", "b/x").wire("a/conv2", "b/x").plan(); }),
+            "cannot wire a/conv2 -> b/x: 'b/x' is fed twice");
+  const JoinPlan plan = models().wire("a/conv3", "b/x").plan();
+  ASSERT_EQ(plan.apply().graph.inputs().size(), 1u);
+  // The map's 4 × 4 places become 16 tokens of 6 features.
+  EXPECT_EQ(plan.wires()[0].result.shape, (Shape{1, 16, 6}));
+}
+
+TEST(Plan, KeepsTheOutputsThatAreNamed) {
+  const auto models = [] { return join({chain().named("a"), sequence().named("b")}); };
+  EXPECT_EQ(models().keep({"b/y"}).plan().apply().graph.outputs().size(), 1u);
+  EXPECT_EQ(models().plan().apply().graph.outputs().size(), 2u);
+  EXPECT_EQ(models().tap("a/conv2").plan().apply().graph.outputs().size(), 3u);
+  EXPECT_EQ(user_error([&] { models().keep({"y"}).plan(); }),
+            "there is no output 'y' to keep; the outputs are 'a/y', 'b/y'");
+}
+
+}  // namespace
+}  // namespace rung
