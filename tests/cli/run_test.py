@@ -82,6 +82,21 @@ class Run(unittest.TestCase):
         self.assertIn("f32[1, 100, 10]", self.row(text, "x"))
         self.assertIn("f32[1, 101, 10]", self.row(text, "output"))
 
+    def test_show_prints_the_plan_that_makes_them_fit(self):
+        plans = {
+            "skip_connection_block": ["skip: x -> conv2 by add", "skip_projection  Conv",
+                                      "64 -> 128 channels"],
+            "skip_connection_block_concat": ["skip: x -> conv2 by concat", "concat_projection  Conv",
+                                             "128 -> 128 channels after the concat"],
+            "skip_connection_rnn": ["by prepend", "sequence_projection  Linear",
+                                    "20 -> 10 features"],
+        }
+        for network, lines in plans.items():
+            text = rung("show", f"zoo:{network}").stdout
+            for line in lines:
+                self.assertIn(line, text)
+            self.assertNotIn("ResizeLike", text)
+
     def test_agrees_with_pytorch_through_files(self):
         try:
             import torch

@@ -47,7 +47,7 @@ struct SkipNote {
   std::string from;  ///< taps, as written
   std::string to;
   std::string merge;
-  std::string text;      ///< the plan's row: what was inserted, and why
+  std::string text;      ///< the plan, printed: what was inserted, and why
   Value source;          ///< before any adapter
   Value adapted;         ///< what the adapter hands to the merge
   Value target;          ///< the value as it was without the skip

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "rung/base/text.h"
 #include "rung/join/adapt.h"
 #include "rung/join/pointwise.h"
 
@@ -31,14 +30,6 @@ void check_result(SkipWriter& writer, Value merged, Value target) {
                               rule.name, to_string(b.type(merged))),
                   "correct the merge rule");
   }
-}
-
-std::string row_text(const SkipPlan& plan) {
-  std::string out = fmt::format("{} -> {} by {}", plan.from, plan.to, plan.merge);
-  for (const Insertion& insertion : plan.insertions) {
-    out += fmt::format("; {}: {} ({})", insertion.name, insertion.op, insertion.why);
-  }
-  return out + fmt::format("; {} weights", with_thousands(plan.weights));
 }
 
 // "lstm:1"; the port only where the node has several.
@@ -85,7 +76,7 @@ Connection write_skip(Builder& builder, const Skip& skip, Value source, Value ta
                 .from = skip.from,
                 .to = skip.to,
                 .merge = rule.name,
-                .text = row_text(plan),
+                .text = explain_steps(plan),
                 .source = source,
                 .adapted = ends.source,
                 .target = target,

@@ -36,25 +36,6 @@ std::string table(const std::vector<Row>& rows, const std::string& indent) {
   return out;
 }
 
-void explain_one(const SkipPlan& plan, std::string& out) {
-  out += fmt::format("{}: {} -> {} by {}\n", plan.name, plan.from, plan.to, plan.merge);
-  out += table({{"source", to_string(plan.source), roles_text(plan.source)},
-                {"target", to_string(plan.target), roles_text(plan.target)},
-                {"result", to_string(plan.result), roles_text(plan.result)}},
-               "  ");
-  if (plan.insertions.empty()) {
-    out += "  nothing has to be inserted\n";
-    return;
-  }
-  std::vector<Row> rows{{"inserted", "op", "gives", "weights", "MACs", "why"}};
-  for (const Insertion& i : plan.insertions) {
-    rows.push_back({i.name, i.op, to_string(i.type),
-                    i.weights > 0 ? with_thousands(i.weights) : "-",
-                    i.macs > 0 ? with_unit(static_cast<double>(i.macs)) : "-", i.why});
-  }
-  out += table(rows, "  ");
-}
-
 nlohmann::json type_json(const TensorType& type) {
   std::vector<std::string> roles;
   for (const Role role : type.roles) roles.emplace_back(name(role));
@@ -86,13 +67,29 @@ nlohmann::json skip_json(const SkipPlan& plan) {
 
 }  // namespace
 
+std::string explain_steps(const SkipPlan& plan) {
+  std::string out = table({{"source", to_string(plan.source), roles_text(plan.source)},
+                           {"target", to_string(plan.target), roles_text(plan.target)},
+                           {"result", to_string(plan.result), roles_text(plan.result)}},
+                          "  ");
+  if (plan.insertions.empty()) return out + "  nothing has to be inserted\n";
+  std::vector<Row> rows{{"inserted", "op", "gives", "weights", "MACs", "why"}};
+  for (const Insertion& i : plan.insertions) {
+    rows.push_back({i.name, i.op, to_string(i.type),
+                    i.weights > 0 ? with_thousands(i.weights) : "-",
+                    i.macs > 0 ? with_unit(static_cast<double>(i.macs)) : "-", i.why});
+  }
+  return out + table(rows, "  ");
+}
+
 std::string JoinPlan::explain() const {
   std::string out;
   int64_t weights = 0, macs = 0, held = 0;
   for (const auto* list : {&wires_, &skips_}) {
     for (const SkipPlan& plan : *list) {
       if (!out.empty()) out += "\n";
-      explain_one(plan, out);
+      out += fmt::format("{}: {} -> {} by {}\n", plan.name, plan.from, plan.to, plan.merge);
+      out += explain_steps(plan);
       weights += plan.weights;
       macs += plan.macs;
       held += plan.bytes_held;
