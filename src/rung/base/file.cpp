@@ -26,6 +26,11 @@ struct Descriptor {
 
 }  // namespace
 
+bool path_exists(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
 std::string read_file(const std::filesystem::path& path) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) fail_user("cannot read {}: {}", path.string(), std::strerror(errno));

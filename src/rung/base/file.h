@@ -9,6 +9,10 @@
 
 namespace rung {
 
+/// Whether something has this path; false also where nothing can be said (a loop of links, a name
+/// that is too long).
+bool path_exists(const std::filesystem::path& path);
+
 /// The whole file. Throws a user error that names the path and the system's reason.
 std::string read_file(const std::filesystem::path& path);
 

@@ -102,6 +102,8 @@ std::vector<std::string> nearest(std::string_view name, std::span<const std::str
     size_t score = 2 * edit_distance(key, std::string_view(candidate).substr(0, 128));
     // A name that contains what was typed is a likely meaning even when it is much longer.
     if (!key.empty() && candidate.find(key) != std::string::npos) score = std::min<size_t>(score, 3);
+    // So is one that begins it: Conv for Convolution.
+    if (candidate.size() >= 3 && key.starts_with(candidate)) score = std::min<size_t>(score, 3);
     scored.emplace_back(score, &candidate);
   }
   const size_t keep = std::min(count, scored.size());

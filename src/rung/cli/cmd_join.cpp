@@ -140,8 +140,7 @@ void add_join(CLI::App& app) {
   list("--set", options->settings, "A setting of a built-in network", "[NETWORK.]KEY=VALUE");
   verb->add_option("-o,--output", options->output, "The file to write")->type_name("OUT.rung");
   verb->add_flag("--explain", options->explain, "Prints the plan: what is inserted where, and why");
-  verb->add_option("--seed", options->seed, "Draws the weights that the networks lack")
-      ->capture_default_str();
+  add_seed(*verb, options->seed, "Draws the weights that the networks lack");
   verb->footer(
       "Examples:\n"
       "  rung join zoo:resnet18 --skip 'layer1 -> layer3 : add, start=identity' --explain\n"

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/table.h"
 #include "rung/base/text.h"
 #include "rung/cli/open_model.h"
@@ -100,7 +101,7 @@ NodeId find_input(const Graph& graph, const std::string& name, const std::string
 
 // "NAME=WHAT", or WHAT alone. A file's name may hold an equals sign too.
 std::pair<std::string, std::string> parse_input(const std::string& argument) {
-  if (std::filesystem::exists(argument)) return {"", argument};
+  if (path_exists(argument)) return {"", argument};
   const auto equals = argument.find('=');
   if (equals == std::string::npos) return {"", argument};
   return {argument.substr(0, equals), argument.substr(equals + 1)};
@@ -264,8 +265,7 @@ void add_run(CLI::App& app) {
   verb->add_option("-o,--output", options->output,
                    "Writes one result as .npy, or all as .safetensors")
       ->type_name("FILE");
-  verb->add_option("--seed", options->seed, "Draws random input, and weights that are missing")
-      ->capture_default_str();
+  add_seed(*verb, options->seed, "Draws random input, and weights that are missing");
   verb->add_option("--threads", options->threads, "0: every core that the process may use")
       ->capture_default_str();
   verb->add_option("--device", options->device, "cpu or cuda")->capture_default_str();

@@ -1,9 +1,9 @@
 #include "rung/cli/open_model.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/blocks/zoo.h"
 
@@ -39,10 +39,11 @@ ZooSettings parse_settings(const std::vector<std::string>& assignments) {
 }
 
 PartialModel open_model_partly(const std::string& text, const ZooSettings& settings) {
+  if (text.empty()) fail_user("MODEL is empty; give zoo:NAME or a .rung file");
   if (text.starts_with(kZoo)) {
     return {.model = zoo(text.substr(kZoo.size()), settings), .error = std::nullopt};
   }
-  if (!std::filesystem::exists(std::filesystem::status(text)) && is_zoo_network(text)) {
+  if (!path_exists(text) && is_zoo_network(text)) {
     fail_user("there is no file {}; the built-in network is {}{}", quoted(text), kZoo, text);
   }
   if (!settings.empty()) {

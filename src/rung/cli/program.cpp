@@ -5,9 +5,11 @@
 #include <cstring>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
+#include "rung/cli/verbs.h"
 
 namespace rung::cli {
 namespace {
@@ -35,6 +37,10 @@ Failure failure_of(const Program& program, const std::exception& error) {
   }
   if (program.translate) {
     if (auto failure = program.translate(error)) return *failure;
+  }
+  if (const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
+    return {kUserMistake,
+            fmt::format("cannot use {}: {}", file->path1().string(), file->code().message())};
   }
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
       dynamic_cast<const std::length_error*>(&error) != nullptr) {
@@ -74,6 +80,11 @@ std::string did_you_mean(const std::string& given, const std::vector<std::string
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& verb = parsed_app(app);
   const auto extra = verb.remaining();
+  const auto before = app.remaining();
+  if (&verb != &app && !before.empty()) {
+    return fmt::format("{} stands before the verb; options follow it: rung {} …",
+                       quoted(before.front()), verb.get_name());
+  }
   if (&verb == &app) {
     const auto verbs = verb_names(app);
     if (extra.empty()) return fmt::format("no verb given; the verbs are {}", join(verbs, ", "));
@@ -107,9 +118,22 @@ int finish() {
 
 }  // namespace
 
+void add_seed(CLI::App& verb, uint64_t& seed, const std::string& what) {
+  const auto whole = [](const std::string& text) {
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    if (digits && (text.size() < 20 || (text.size() == 20 && text <= "18446744073709551615"))) {
+      return std::string();
+    }
+    return fmt::format("{} is not a whole number from 0 to 2^64 - 1", quoted(text));
+  };
+  verb.add_option("--seed", seed, what)->capture_default_str()->check(whole, "");
+}
+
 int run_program(const Program& program, int argc, char** argv) {
   // Quiet where the reader of a pipe goes away, whatever the parent process had set.
   std::signal(SIGPIPE, SIG_DFL);
+  // A limit on the size of files is to be an error of writing, and not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app{"Joins neural networks through their intermediate layers, and trains the result.",
                "rung"};
   app.require_subcommand(1);

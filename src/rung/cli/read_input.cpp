@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/rng.h"
 #include "rung/base/text.h"
 #include "rung/io/image.h"
@@ -90,7 +91,7 @@ Tensor read_image(const std::string& path, const Wanted& wanted) {
 // "x.safetensors:NAME" -> the file and NAME; no name where the whole text is a file.
 std::pair<std::string, std::optional<std::string>> split_key(const std::string& text) {
   const auto dot = text.rfind(std::string(kTensors) + ":");
-  if (dot == std::string::npos || std::filesystem::exists(text)) return {text, std::nullopt};
+  if (dot == std::string::npos || path_exists(text)) return {text, std::nullopt};
   const size_t end = dot + kTensors.size();
   return {text.substr(0, end), text.substr(end + 1)};
 }

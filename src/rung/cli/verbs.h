@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 namespace CLI {
 class App;
 }
@@ -16,5 +19,8 @@ void add_models(CLI::App& app);
 // In rung-torch, which links LibTorch; `rung` hands these over to it.
 void add_run(CLI::App& app);
 void add_train(CLI::App& app);
+
+/// --seed, a whole number; CLI11 alone would read -1 as 2^64 - 1.
+void add_seed(CLI::App& verb, uint64_t& seed, const std::string& what);
 
 }  // namespace rung::cli

@@ -1,5 +1,7 @@
 #include "rung/graph/model.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "rung/base/error.h"
@@ -60,7 +62,28 @@ Tensor draw(const std::string& name, const ops::Param& param, uint64_t seed) {
   return tensor;
 }
 
+namespace {
+
+// Where memory is promised freely, the machine would grind to a halt before it says no.
+void check_memory(const Model& model) {
+  const auto machine =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  double bytes = 0;
+  for (const NodeId id : model.graph.params()) {
+    if (!model.weights.contains(model.graph.node(id).name)) {
+      bytes += static_cast<double>(model.graph.type({id, 0}).bytes());
+    }
+  }
+  if (machine <= 0 || bytes <= machine) return;
+  constexpr double kGiB = 1024.0 * 1024 * 1024;
+  fail_user("the network's weights need {:.0f} GiB, and this machine has {:.0f} GiB of memory",
+            bytes / kGiB, machine / kGiB);
+}
+
+}  // namespace
+
 void draw_missing(Model& model, uint64_t seed) {
+  check_memory(model);
   for (const NodeId id : model.graph.params()) {
     const Node& node = model.graph.node(id);
     if (!model.weights.contains(node.name)) {

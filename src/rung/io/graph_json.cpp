@@ -56,7 +56,7 @@ void read_node(const nlohmann::json& json, const std::string& what, Graph& graph
   try {
     parsed = op_from_json(op);
   } catch (const Error& error) {
-    throw error.with_context(node);
+    throw Error(error.kind(), fmt::format("{}: {}", node, error.what()));
   }
   graph.add(name, std::move(*parsed), std::move(inputs), json_string_or_empty(json, "skip", node));
 }

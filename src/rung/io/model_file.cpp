@@ -61,9 +61,10 @@ PartialModel load_model_partly(const std::filesystem::path& path) {
   const auto json = parse_json(graph_text(content, file), what);
   PartialModel partial;
   partial.model.name = json_string(json, "model", what);
-  partial.error = read_graph_json(json, what, partial.model.graph);
+  partial.error = read_graph_json(json, "the graph", partial.model.graph);
   if (partial.error) {
-    partial.error = partial.error->with_context(fmt::format("{} holds a broken graph", file));
+    partial.error = Error(partial.error->kind(),
+                          fmt::format("{} is broken: {}", file, partial.error->what()));
     return partial;
   }
   partial.model.weights = std::move(content.tensors);

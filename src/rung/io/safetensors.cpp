@@ -62,7 +62,7 @@ uint64_t elements_of(const Shape& shape, const std::string& what) {
   try {
     return static_cast<uint64_t>(element_count(shape));
   } catch (const Error& error) {
-    throw error.with_context(fmt::format("{} is absurd", what));
+    throw Error(error.kind(), fmt::format("{}: {}", what, error.what()));
   }
 }
 

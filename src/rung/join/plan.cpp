@@ -115,8 +115,26 @@ class Planner {
     for (const Value value : node.inputs) inputs.push_back(seen_by(id, value));
     if (widened_.contains(id)) inputs[1] = grown_weight(node, inputs);
     builder_.tag_skip(node.skip);
-    made = builder_.add(node.name, node.op, std::move(inputs));
+    try {
+      made = builder_.add(node.name, node.op, inputs);
+    } catch (const Error& error) {
+      throw Error(error.kind(), changed_input(node, inputs) + error.what());
+    }
     builder_.tag_skip({});
+  }
+
+  // "… no longer works: it reads …, and read …": a node that fails does so because a skip or a
+  // wire, here or further up, changed the shape of what it reads.
+  std::string changed_input(const Node& node, const std::vector<Value>& inputs) const {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const TensorType &before = old_.type(node.inputs[i]), &now = builder_.type(inputs[i]);
+      if (before.shape == now.shape) continue;
+      return fmt::format(
+          "{} cannot read what the join makes of {}: {} instead of {}\n"
+          "  fix     keep the shape of what it reads (out, merge, width), or join elsewhere\n  ",
+          node.name, old_.node(node.inputs[i].node).name, to_string(now), to_string(before));
+    }
+    return {};
   }
 
   // The old weight with zeros for the new channels behind it: the old one keeps its name and

@@ -72,7 +72,7 @@ int64_t elements_of(const Shape& shape, const std::string& file) {
   try {
     return element_count(shape);
   } catch (const Error& error) {
-    throw error.with_context(fmt::format("{} is absurd", file));
+    throw Error(error.kind(), fmt::format("{}: {}", file, error.what()));
   }
 }
 

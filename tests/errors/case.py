@@ -1,0 +1,84 @@
+"""A mistake, and what rung has to say to it."""
+
+import dataclasses
+import json
+import struct
+import zlib
+
+
+@dataclasses.dataclass
+class Case:
+    mistake: str  # what the user did wrong, in words; the documentation's first column
+    command: str  # run in a folder that holds `files` alone
+    message: str  # first line, without "error: "; … stands for anything
+    code: int = 2
+    more: tuple = ()  # parts of the message's other lines
+    files: dict = dataclasses.field(default_factory=dict)  # name -> bytes, text or f(path)
+    verb: str = ""  # one that the build may lack
+    file_bytes: int = None  # no file may grow beyond, as on a full disk
+    stdout: str = ""  # where standard output goes
+    leaves: str = ""  # a folder of results that may stay: what was whole before the mistake
+
+
+def folder(path):
+    path.mkdir()
+
+
+def link_to(target):
+    return lambda path: path.symlink_to(target)
+
+
+# --- files of rung's formats, whole or broken
+
+
+def safetensors(tensors=None, metadata=None, header=None, body=None):
+    """tensors: name -> (dtype, shape, bytes). A header or body of one's own replaces what is made."""
+    made, data = {}, b""
+    for name, (dtype, shape, content) in (tensors or {}).items():
+        made[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    if metadata is not None:
+        made["__metadata__"] = metadata
+    text = json.dumps(made if header is None else header).encode() if not isinstance(header, bytes) else header
+    return struct.pack("<Q", len(text)) + text + (data if body is None else body)
+
+
+def floats(count, value=0.5):
+    return struct.pack(f"<{count}f", *[value] * count)
+
+
+X = {"name": "x", "op": {"op": "Input", "type": {"dtype": "f32", "shape": [1, 3, 8, 8],
+                                                 "roles": ["batch", "channel", "space", "space"]}}}
+WEIGHT = {"name": "conv.weight", "op": {"op": "Param", "dtype": "f32", "shape": [4, 3, 3, 3]}}
+CONV = {"name": "conv", "op": {"op": "Conv", "padding": [1]}, "inputs": ["x", "conv.weight"]}
+
+
+def graph(nodes, outputs=({"name": "y", "value": "conv"},), skips=(), **more):
+    return {"model": "", "nodes": list(nodes), "outputs": list(outputs), "skips": list(skips), **more}
+
+
+def rung_file(content=None, tensors=None, version="1", text=None):
+    """A .rung file; by default a small network that works."""
+    content = graph([X, WEIGHT, CONV]) if content is None else content
+    tensors = {"conv.weight": ("F32", [4, 3, 3, 3], floats(108))} if tensors is None else tensors
+    metadata = {"rung.graph": json.dumps(content) if text is None else text, "rung.version": version}
+    return safetensors(tensors, metadata)
+
+
+def npy(shape, descr="<f4", body=None, order=False, header=None, version=b"\x01\x00"):
+    text = header or repr({"descr": descr, "fortran_order": order, "shape": tuple(shape)})
+    text += " " * (-(len(text) + 11) % 64) + "\n"
+    count = 1
+    for size in shape:
+        count *= size
+    body = bytes(int(descr[2:]) * count) if body is None else body
+    return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text.encode() + body
+
+
+def png(width, height, channels=3, value=128, rows=None):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\x00" + bytes([value]) * width * channels for _ in range(height)) if rows is None else rows
+    head = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")

@@ -1,0 +1,4 @@
+"""rung run."""
+
+TITLE = "rung run"
+CASES = []
