@@ -1,0 +1,9 @@
+#pragma once
+
+namespace rung {
+
+/// The cores that this process may use: its affinity, and no more than a container's quota; at
+/// least 1. LibTorch's own default can be half of them.
+int usable_cores();
+
+}  // namespace rung

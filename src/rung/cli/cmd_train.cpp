@@ -1,0 +1,103 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/cli/progress.h"
+#include "rung/cli/train_pictures.h"
+#include "rung/cli/verbs.h"
+#include "rung/train/recipe.h"
+#include "rung/train/trainer.h"
+
+namespace rung::cli {
+namespace {
+
+struct TrainCommand {
+  std::string recipe;
+  std::vector<std::string> settings;
+  bool resume = false;
+  bool explain = false;
+};
+
+int64_t weight_count(const ModuleImpl& net, bool trained_only) {
+  int64_t count = 0;
+  for (const auto& parameter : net.parameters()) {
+    if (!trained_only || parameter.requires_grad()) count += parameter.numel();
+  }
+  return count;
+}
+
+void freeze(ModuleImpl& net, const std::vector<std::string>& globs) {
+  if (globs.empty()) return;
+  const size_t frozen = net.freeze(globs);
+  std::printf("frozen: %zu of %zu weight tensors (%s)\n", frozen, net.parameters().size(),
+              join(globs, ", ").c_str());
+}
+
+void print_result(const TrainLog& log, const Recipe& recipe) {
+  std::printf("%s after %zu epochs, %s; best: epoch %lld\n",
+              log.stopped_early ? "stopped" : "done", log.epochs.size(),
+              duration_text(log.seconds()).c_str(), static_cast<long long>(log.best_epoch));
+  if (log.test) {
+    std::printf("test: loss %.4f", log.test->loss);
+    for (size_t i = 0; i < log.metrics.size(); ++i) {
+      std::printf("  %s %.4f", log.metrics[i].name.c_str(), log.test->metrics[i]);
+    }
+    std::printf("\n");
+  }
+  std::printf("results: %s (best.rung, history.csv, curves.svg, predictions)\n",
+              recipe.out.string().c_str());
+}
+
+void run_train(const TrainCommand& command) {
+  const Recipe recipe = load_recipe(command.recipe, command.settings);
+  if (command.explain) std::fputs(recipe.plan.explain().c_str(), stdout);
+  const OpenedData data = open_data(recipe);
+  const auto task = make_task(recipe, data);
+  Module net(recipe.plan.apply(), ModuleOptions{.seed = recipe.train.seed});
+  freeze(*net, recipe.freeze);
+  std::printf("%s: %s\n", task->name().c_str(), data.text.c_str());
+  std::printf("network: %s weights, %s of them trained; skips: %zu\n",
+              with_thousands(weight_count(*net, false)).c_str(),
+              with_thousands(weight_count(*net, true)).c_str(),
+              recipe.plan.apply().graph.skips().size());
+  std::fflush(stdout);
+  ProgressView view(task->metrics(), recipe.train.epochs);
+  const TrainLog log = train(*net, data.parts, *task, recipe.train,
+                             {.folder = recipe.out,
+                              .resume = command.resume,
+                              .on_step = [&](const TrainProgress& at) { view.step(at); },
+                              .on_epoch =
+                                  [&](const TrainLog& so_far) {
+                                    view.epoch(so_far);
+                                    draw_curves(so_far, recipe.out);
+                                  }});
+  const Dataset& shown = data.parts.test->size() > 0 ? *data.parts.test : *data.parts.train;
+  draw_predictions(*net, data, shown, *task, recipe.train, recipe.out);
+  print_result(log, recipe);
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto* verb = app.add_subcommand("train", "Trains a network as a recipe says");
+  const auto command = std::make_shared<TrainCommand>();
+  verb->add_option("RECIPE", command->recipe, "A TOML file; its keys: docs/recipe.md")->required();
+  verb->add_option("--set", command->settings, "Changes a key of the recipe")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  verb->add_flag("--resume", command->resume,
+                 "Goes on from the last checkpoint; the result is that of an uninterrupted run");
+  verb->add_flag("--explain", command->explain, "Prints the plan of the skips first");
+  verb->footer(
+      "Results go to the folder train.out (missing: RECIPE_out beside the recipe).\n\n"
+      "Examples:\n"
+      "  rung train unet.toml\n"
+      "  rung train unet.toml --set train.epochs=3 --set train.optimizer.lr=1e-3\n"
+      "  rung train unet.toml --set skip.0.merge=add --set models.encoder.settings.in=1 --explain\n"
+      "  rung train unet.toml --resume");
+  verb->callback([command] { run_train(*command); });
+}
+
+}  // namespace rung::cli

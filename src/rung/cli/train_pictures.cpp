@@ -1,0 +1,147 @@
+#include "rung/cli/train_pictures.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "rung/base/file.h"
+#include "rung/exec/eager/convert.h"
+#include "rung/inspect/chart.h"
+#include "rung/inspect/contact_sheet.h"
+#include "rung/io/image.h"
+#include "rung/train/run_context.h"
+
+namespace rung::cli {
+namespace {
+
+constexpr int64_t kRows = 8;         ///< of a contact sheet
+constexpr int64_t kImages = 64;      ///< of a classification's sheet
+constexpr int64_t kForecasts = 168;  ///< rows of a forecast's chart
+
+/// One batch, run in evaluation mode.
+struct Seen {
+  Batch batch;
+  at::Tensor said;
+};
+
+Seen look(ModuleImpl& net, const Dataset& data, const Task& task, const TrainOptions& options,
+          std::span<const int64_t> indices) {
+  const torch::NoGradGuard no_grad;
+  net.eval();
+  const Batch batch = placed(data.batch(indices, nullptr), options);
+  const Autocast autocast(options);
+  const at::Tensor said = task.predict(net.forward(batch.input), batch);
+  return {{batch.input.cpu(), batch.target.cpu()}, said.cpu()};
+}
+
+/// `count` numbers spread evenly over 0 … n-1.
+std::vector<int64_t> spread(int64_t n, int64_t count) {
+  std::vector<int64_t> out;
+  for (int64_t i = 0; i < std::min(n, count); ++i) out.push_back(i * n / std::min(n, count));
+  return out;
+}
+
+Tensor as_image(const at::Tensor& unit) {
+  return from_torch(unit.clamp(0, 1).mul(255).round().to(at::kByte).contiguous());
+}
+
+LineChart chart(const TrainLog& log, const std::string& name, auto&& value) {
+  Series train{.name = "training", .x = {}, .y = {}}, validation{.name = "validation", .x = {}, .y = {}};
+  for (const auto& epoch : log.epochs) {
+    train.x.push_back(static_cast<double>(epoch.epoch));
+    train.y.push_back(value(epoch.train));
+    if (!epoch.validation) continue;
+    validation.x.push_back(static_cast<double>(epoch.epoch));
+    validation.y.push_back(value(*epoch.validation));
+  }
+  LineChart out{.title = name, .x_label = "epoch", .y_label = name, .series = {train}};
+  if (!validation.x.empty()) out.series.push_back(validation);
+  return out;
+}
+
+std::string draw_masks(ModuleImpl& net, const Dataset& data, const Task& task,
+                       const TrainOptions& options, const std::filesystem::path& folder) {
+  std::vector<std::vector<Tensor>> rows;
+  for (const int64_t index : spread(data.size(), kRows)) {
+    const Seen seen = look(net, data, task, options, std::vector<int64_t>{index});
+    rows.push_back({as_image(seen.batch.input[0]), as_image(seen.batch.target[0]),
+                    as_image(seen.said[0])});
+  }
+  save_png(folder / "predictions.png", contact_sheet(rows));
+  return "predictions.png";
+}
+
+/// The image in colour, in a frame.
+at::Tensor framed(const at::Tensor& image, bool right) {
+  constexpr int64_t kFrame = 2;
+  at::Tensor out = at::zeros({3, image.size(1) + 2 * kFrame, image.size(2) + 2 * kFrame});
+  out[right ? 1 : 0].fill_(0.75);
+  out.narrow(1, kFrame, image.size(1)).narrow(2, kFrame, image.size(2)).copy_(image.expand({3, -1, -1}));
+  return out;
+}
+
+std::string draw_classes(ModuleImpl& net, const Dataset& data, const Task& task,
+                         const TrainOptions& options, const std::filesystem::path& folder) {
+  std::vector<std::pair<bool, Tensor>> images;
+  for (const int64_t index : spread(data.size(), kImages)) {
+    const Seen seen = look(net, data, task, options, std::vector<int64_t>{index});
+    const bool right =
+        seen.said[0].argmax().item<int64_t>() == seen.batch.target[0].item<int64_t>();
+    images.emplace_back(!right, as_image(framed(seen.batch.input[0], right)));
+  }
+  std::stable_sort(images.begin(), images.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::vector<Tensor>> rows;
+  for (size_t i = 0; i < images.size(); ++i) {
+    if (i % 8 == 0) rows.emplace_back();
+    rows.back().push_back(images[i].second);
+  }
+  save_png(folder / "predictions.png", contact_sheet(rows));
+  return "predictions.png";
+}
+
+std::string draw_forecast(ModuleImpl& net, const OpenedData& opened, const Dataset& data,
+                          const Task& task, const TrainOptions& options,
+                          const std::filesystem::path& folder) {
+  const auto scale = opened.scales.back();
+  const auto column = static_cast<int64_t>(opened.scales.size()) - 1;
+  Series truth{.name = "what came", .x = {}, .y = {}}, said{.name = "foretold", .x = {}, .y = {}};
+  for (int64_t i = 0; i < std::min(data.size(), kForecasts); ++i) {
+    const Seen seen = look(net, data, task, options, std::vector<int64_t>{i});
+    const auto value = [&](const at::Tensor& rows) {
+      return rows[0][0][column].item<double>() * scale.second + scale.first;
+    };
+    truth.x.push_back(static_cast<double>(i));
+    truth.y.push_back(value(seen.batch.target));
+    said.x.push_back(static_cast<double>(i));
+    said.y.push_back(value(seen.said));
+  }
+  const std::vector<LineChart> charts = {{.title = opened.names.back() + ", the next row foretold",
+                                          .x_label = "row of the test part",
+                                          .y_label = opened.names.back(),
+                                          .series = {truth, said}}};
+  write_file(folder / "predictions.svg", line_charts_svg(charts));
+  return "predictions.svg";
+}
+
+}  // namespace
+
+void draw_curves(const TrainLog& log, const std::filesystem::path& folder) {
+  std::vector<LineChart> charts = {
+      chart(log, "loss", [](const PartResult& part) { return part.loss; })};
+  for (size_t i = 0; i < log.metrics.size(); ++i) {
+    charts.push_back(chart(log, log.metrics[i].name,
+                           [i](const PartResult& part) { return part.metrics.at(i); }));
+  }
+  write_file(folder / "curves.svg", line_charts_svg(charts));
+}
+
+std::string draw_predictions(ModuleImpl& net, const OpenedData& opened, const Dataset& data,
+                             const Task& task, const TrainOptions& options,
+                             const std::filesystem::path& folder) {
+  if (task.name() == "segmentation") return draw_masks(net, data, task, options, folder);
+  if (task.name() == "classification") return draw_classes(net, data, task, options, folder);
+  return draw_forecast(net, opened, data, task, options, folder);
+}
+
+}  // namespace rung::cli

@@ -1,0 +1,59 @@
+#include "rung/train/augment.h"
+
+namespace rung {
+namespace {
+
+/// x moved by (dy, dx), zeros where nothing was.
+at::Tensor shifted(const at::Tensor& x, int64_t dy, int64_t dx) {
+  const int64_t h = x.size(1), w = x.size(2);
+  at::Tensor out = at::zeros_like(x);
+  const int64_t rows = h - std::abs(dy), columns = w - std::abs(dx);
+  if (rows <= 0 || columns <= 0) return out;
+  const auto part = [&](const at::Tensor& t, int64_t y, int64_t z) {
+    return t.narrow(1, std::max<int64_t>(y, 0), rows).narrow(2, std::max<int64_t>(z, 0), columns);
+  };
+  part(out, dy, dx).copy_(part(x, -dy, -dx));
+  return out;
+}
+
+template <typename F>
+void both(at::Tensor& image, at::Tensor& mask, F change) {
+  image = change(image);
+  if (mask.defined()) mask = change(mask);
+}
+
+void rotate(Rng& rng, at::Tensor& image, at::Tensor& mask) {
+  const bool square = image.size(1) == image.size(2);
+  const int64_t turns = square ? rng.integer(0, 3) : 2 * rng.integer(0, 1);
+  const bool mirror = rng.integer(0, 1) == 1;
+  if (turns != 0) both(image, mask, [&](const at::Tensor& x) { return x.rot90(turns, {1, 2}); });
+  if (mirror) both(image, mask, [](const at::Tensor& x) { return x.flip({2}); });
+}
+
+void erase(Rng& rng, int64_t size, at::Tensor& image) {
+  if (rng.integer(0, 1) == 0) return;
+  const int64_t h = std::min(size, image.size(1)), w = std::min(size, image.size(2));
+  image = image.clone();
+  image.narrow(1, rng.integer(0, image.size(1) - h), h)
+      .narrow(2, rng.integer(0, image.size(2) - w), w)
+      .zero_();
+}
+
+}  // namespace
+
+void augment(const Augment& how, Rng& rng, at::Tensor& image, at::Tensor& mask) {
+  if (how.rotate) rotate(rng, image, mask);
+  if (how.flip && rng.integer(0, 1) == 1) {
+    both(image, mask, [](const at::Tensor& x) { return x.flip({2}); });
+  }
+  if (how.shift > 0) {
+    const int64_t dy = rng.integer(-how.shift, how.shift), dx = rng.integer(-how.shift, how.shift);
+    both(image, mask, [&](const at::Tensor& x) { return shifted(x, dy, dx); });
+  }
+  if (how.brightness > 0) {
+    image = (image + rng.uniform(-how.brightness, how.brightness)).clamp(0, 1);
+  }
+  if (how.erase > 0) erase(rng, how.erase, image);
+}
+
+}  // namespace rung

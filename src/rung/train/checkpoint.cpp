@@ -1,0 +1,100 @@
+#include "rung/train/checkpoint.h"
+
+#include <torch/torch.h>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/exec/eager/convert.h"
+#include "rung/io/json.h"
+#include "rung/io/safetensors.h"
+
+namespace rung {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kWeight = "weight/";
+constexpr const char* kOptimizer = "optimizer";
+constexpr const char* kSettings = "rung.settings";
+constexpr const char* kLog = "rung.log";
+
+/// "optimizer.lr was 0.1 and is 0.01", one per leaf that differs.
+void differences(const Json& was, const Json& is, const std::string& path,
+                 std::vector<std::string>& out) {
+  if (was.is_object() && is.is_object()) {
+    for (const auto& [key, value] : is.items()) {
+      differences(was.value(key, Json()), value, path.empty() ? key : path + "." + key, out);
+    }
+  } else if (was != is) {
+    out.push_back(fmt::format("{} was {} and is {}", path, was.dump(), is.dump()));
+  }
+}
+
+void check_settings(const std::string& file, const Json& was, const TrainOptions& options) {
+  std::vector<std::string> changed;
+  differences(was, to_json(options), "", changed);
+  if (changed.empty()) return;
+  fail_user("cannot resume from {}: the run was started with other settings\n  {}\n"
+            "  fix     the old settings, or a new run in another folder",
+            file, join(changed, "\n  "));
+}
+
+void restore_weights(const std::string& file, const Weights& tensors, ModuleImpl& net) {
+  const torch::NoGradGuard no_grad;
+  for (auto& [name, weight] : net.weights()) {
+    const auto found = tensors.find(kWeight + name);
+    if (found == tensors.end()) {
+      fail_user("cannot resume from {}: it is of another network, without the weight {}", file,
+                quoted(name));
+    }
+    const at::Tensor saved = to_torch(found->second);
+    if (saved.sizes() != weight.sizes() || saved.scalar_type() != weight.scalar_type()) {
+      fail_user("cannot resume from {}: it is of another network, whose weight {} is {}, and not {}",
+                file, quoted(name), to_string(Shape(saved.sizes().vec())),
+                to_string(Shape(weight.sizes().vec())));
+    }
+    at::Tensor(weight).copy_(saved);
+  }
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const ModuleImpl& net,
+                     const torch::optim::Optimizer& optimizer, const TrainLog& log,
+                     const TrainOptions& options) {
+  Safetensors content;
+  for (const auto& [name, weight] : net.weights()) {
+    content.tensors.emplace(kWeight + name, from_torch(weight.detach().cpu().contiguous()));
+  }
+  content.tensors.emplace(kOptimizer, from_torch(save_state(optimizer)));
+  content.metadata.emplace(kSettings, to_json(options).dump());
+  content.metadata.emplace(kLog, to_json(log).dump());
+  save_safetensors(path, content);
+}
+
+TrainLog load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
+                         torch::optim::Optimizer& optimizer, const TrainOptions& options) {
+  const std::string file = path.string();
+  if (!std::filesystem::exists(path)) {
+    fail_user("cannot resume: there is no checkpoint {}", file);
+  }
+  const Safetensors content = load_safetensors(path);
+  const auto settings = content.metadata.find(kSettings), log = content.metadata.find(kLog);
+  const auto state = content.tensors.find(kOptimizer);
+  if (settings == content.metadata.end() || log == content.metadata.end() ||
+      state == content.tensors.end()) {
+    fail_user("cannot resume from {}: it is no checkpoint of rung", file);
+  }
+  check_settings(file, parse_json(settings->second, file), options);
+  restore_weights(file, content.tensors, net);
+  try {
+    load_state(optimizer, to_torch(state->second));
+    return log_from_json(parse_json(log->second, file));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception&) {
+    fail_user("cannot resume from {}: the optimiser's state or the log in it is damaged", file);
+  }
+}
+
+}  // namespace rung

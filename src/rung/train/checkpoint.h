@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "rung/exec/eager/module.h"
+#include "rung/train/log.h"
+#include "rung/train/optimizer.h"
+#include "rung/train/options.h"
+
+namespace rung {
+
+/// Writes everything that the next epoch depends on into one safetensors file, whole or not at all:
+/// the weights, the optimiser's state, the log, and the settings of the run.
+void save_checkpoint(const std::filesystem::path& path, const ModuleImpl& net,
+                     const torch::optim::Optimizer& optimizer, const TrainLog& log,
+                     const TrainOptions& options);
+
+/// Puts a network and its optimiser where the checkpoint left them, and gives the log. Throws a user
+/// error: no checkpoint, another network (the first weight that differs), other settings (each, with
+/// both values).
+TrainLog load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
+                         torch::optim::Optimizer& optimizer, const TrainOptions& options);
+
+}  // namespace rung

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "rung/train/augment.h"
+#include "rung/train/dataset.h"
+
+namespace rung {
+
+struct ClassificationData {
+  /// A folder of MNIST's four IDX files (train-images-idx3-ubyte, …, plain or .gz), or
+  std::filesystem::path idx = {};
+  /// a folder of folders, one a class (CLASS/*.png), or of train/CLASS/… and test/CLASS/….
+  std::filesystem::path folder = {};
+  std::optional<std::pair<int64_t, int64_t>> size = std::nullopt;  ///< folder: height and width
+  int channels = 3;                                                ///< folder: 1 or 3
+  double validation = 0.05;  ///< share of the training images
+  double test = 0.1;         ///< folder without test/: share of all images
+  int64_t limit = 0;         ///< the first so many training images alone; 0: all
+  Augment augment = {};
+  uint64_t seed = 0;  ///< draws the parts
+};
+
+/// Images and their classes. Throws a user error that names the file: missing, broken, images and
+/// labels that differ in number, sizes that differ, fewer than two classes.
+OpenedData open_classification(const ClassificationData& options);
+
+}  // namespace rung

@@ -1,0 +1,53 @@
+#include "rung/train/dataset.h"
+
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "rung/base/error.h"
+
+namespace rung {
+
+std::vector<int64_t> shuffled(int64_t n, Rng& rng) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  for (size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);
+  }
+  return order;
+}
+
+std::vector<std::vector<int64_t>> make_batches(const Dataset& data, std::span<const int64_t> order,
+                                               int64_t size, bool training) {
+  std::map<std::vector<int64_t>, std::vector<int64_t>> open;
+  std::vector<std::vector<int64_t>> out;
+  for (const int64_t index : order) {
+    auto& batch = open[data.shape(index, training)];
+    batch.push_back(index);
+    if (static_cast<int64_t>(batch.size()) < size) continue;
+    out.push_back(std::move(batch));
+    batch.clear();
+  }
+  for (auto& [shape, batch] : open) {
+    if (!batch.empty()) out.push_back(std::move(batch));
+  }
+  return out;
+}
+
+PartSizes split_parts(int64_t count, double validation, double test, const std::string& what) {
+  PartSizes parts;
+  const auto share = [&](double part) {
+    const auto n = static_cast<int64_t>(std::llround(part * static_cast<double>(count)));
+    return part > 0 && n == 0 && count > 2 ? 1 : n;
+  };
+  parts.validation = share(validation);
+  parts.test = share(test);
+  parts.train = count - parts.validation - parts.test;
+  if (parts.train <= 0) {
+    fail_user("{}: of {} samples none is left to train on (validation {}, test {})", what, count,
+              validation, test);
+  }
+  return parts;
+}
+
+}  // namespace rung

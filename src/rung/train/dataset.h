@@ -1,0 +1,66 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "rung/base/rng.h"
+
+namespace rung {
+
+/// Some samples, stacked.
+struct Batch {
+  at::Tensor input;   ///< f32 [N, …]; images in 0 … 1
+  at::Tensor target;  ///< what the task wants: classes i64 [N], masks f32 [N, 1, H, W], rows f32
+};
+
+/// Samples by number. Reading is free of side effects, so that the same numbers and the same random
+/// stream give the same bits.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  /// Samples whose shapes are equal can stand in one batch.
+  virtual std::vector<int64_t> shape(int64_t index, bool training) const = 0;
+  /// Stacks samples of equal shape. `augment` draws crops and changes, in training; null: none.
+  virtual Batch batch(std::span<const int64_t> indices, Rng* augment) const = 0;
+};
+
+/// Training, validation (chooses the best epoch) and test (measured once). Parts may be empty, but
+/// for the first.
+struct DataParts {
+  std::shared_ptr<const Dataset> train;
+  std::shared_ptr<const Dataset> validation;
+  std::shared_ptr<const Dataset> test;
+};
+
+/// Data, opened and checked.
+struct OpenedData {
+  DataParts parts;
+  std::vector<std::string> names = {};  ///< of the classes, or of the columns that are foretold
+  /// Forecasting: mean and standard deviation by which each of these columns was scaled, and its
+  /// place among the inputs (-1: it is none of them).
+  std::vector<std::pair<double, double>> scales = {};
+  std::vector<int64_t> places = {};
+  std::string text;  ///< one line about what was read
+};
+
+/// The numbers 0 … n-1 in an order drawn from `rng`.
+std::vector<int64_t> shuffled(int64_t n, Rng& rng);
+
+/// Splits an order into batches of samples of equal shape, at most `size` in each: a batch goes out
+/// as soon as it is full, what is left over at the end.
+std::vector<std::vector<int64_t>> make_batches(const Dataset& data, std::span<const int64_t> order,
+                                               int64_t size, bool training);
+
+/// How many of `count` samples are for validation and test, given as shares.
+struct PartSizes {
+  int64_t train = 0, validation = 0, test = 0;
+};
+/// Throws a user error where nothing is left to train on.
+PartSizes split_parts(int64_t count, double validation, double test, const std::string& what);
+
+}  // namespace rung

@@ -1,0 +1,255 @@
+#include "rung/train/trainer.h"
+
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "rung/base/cores.h"
+#include "rung/base/error.h"
+#include "rung/base/file.h"
+#include "rung/io/model_file.h"
+#include "rung/train/checkpoint.h"
+#include "rung/train/optimizer.h"
+#include "rung/train/run_context.h"
+
+namespace rung {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Everything that one run works with.
+class Trainer {
+ public:
+  Trainer(ModuleImpl& net, const DataParts& data, const Task& task, const TrainOptions& options,
+          const TrainRun& run)
+      : net_(net), data_(data), task_(task), options_(options), run_(run) {
+    check(options_);
+    if (data_.train == nullptr || data_.train->size() == 0) {
+      fail_user("there are no samples to train on");
+    }
+    at::set_num_threads(options_.threads > 0 ? options_.threads : usable_cores());
+    net_.to(find_device(options_.device));
+    if (options_.channels_last) use_channels_last();
+    optimizer_ = make_optimizer(net_, options_.optimizer);
+    log_.task = task_.name();
+    log_.metrics = task_.metrics();
+    check_fit();
+  }
+
+  TrainLog run() {
+    if (!run_.folder.empty()) make_folder();
+    if (run_.resume) resume();
+    while (static_cast<int64_t>(log_.epochs.size()) < options_.epochs && !exhausted()) {
+      train_epoch(static_cast<int64_t>(log_.epochs.size()));
+    }
+    log_.stopped_early = static_cast<int64_t>(log_.epochs.size()) < options_.epochs;
+    finish();
+    return log_;
+  }
+
+ private:
+  std::filesystem::path file(const char* name) const { return run_.folder / name; }
+  bool has(const std::shared_ptr<const Dataset>& part) const {
+    return part != nullptr && part->size() > 0;
+  }
+
+  void make_folder() const {
+    std::error_code error;
+    std::filesystem::create_directories(run_.folder, error);
+    if (error) {
+      fail_user("cannot make the folder {}: {}", run_.folder.string(), error.message());
+    }
+  }
+
+  void use_channels_last() {
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : net_.parameters()) {
+      if (parameter.dim() == 4) {
+        parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+      }
+    }
+  }
+
+  /// One forward pass before anything is written, so that a network that does not fit the data is
+  /// found at once.
+  void check_fit() {
+    const torch::NoGradGuard no_grad;
+    const std::vector<int64_t> first = {0};
+    const Batch batch = placed(data_.train->batch(first, nullptr), options_);
+    const bool training = net_.is_training();
+    net_.eval();
+    task_.check(net_.forward(batch.input), batch);
+    net_.train(training);
+  }
+
+  void resume() {
+    log_ = load_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, options_);
+    if (log_.best_epoch > 0) best_ = load_model(file("best.rung")).weights;
+  }
+
+  bool exhausted() const {
+    const auto done = static_cast<int64_t>(log_.epochs.size());
+    return options_.patience > 0 && done - log_.best_epoch >= options_.patience;
+  }
+
+  void train_epoch(int64_t epoch) {
+    const auto start = Clock::now();
+    EpochResult result{.epoch = epoch + 1};
+    result.train = train_steps(epoch, result.rate);
+    if (has(data_.validation)) {
+      result.validation = evaluate(net_, *data_.validation, task_, options_);
+    }
+    result.seconds = since(start);
+    log_.epochs.push_back(std::move(result));
+    const EpochResult& done = log_.epochs.back();
+    const bool best =
+        log_.best_epoch == 0 ||
+        log_.better(log_.figure(done),
+                    log_.figure(log_.epochs[static_cast<size_t>(log_.best_epoch) - 1]));
+    if (best) {
+      log_.best_epoch = done.epoch;
+      keep_best();
+    }
+    save(best);
+    if (run_.on_epoch) run_.on_epoch(log_);
+  }
+
+  PartResult train_steps(int64_t epoch, double& rate) {
+    net_.train();
+    // Each epoch draws from streams of its own: a run that goes on draws what the whole one does.
+    Rng rng(options_.seed, "epoch " + std::to_string(epoch));
+    torch::manual_seed(rng.next());
+    const auto order = shuffled(data_.train->size(), rng);
+    const auto batches = make_batches(*data_.train, order, options_.batch, true);
+    const auto score = task_.score();
+    double loss_sum = 0;
+    int64_t seen = 0;
+    const auto start = Clock::now();
+    for (size_t i = 0; i < batches.size(); ++i) {
+      const auto step = static_cast<int64_t>(i), steps = static_cast<int64_t>(batches.size());
+      rate = rate_at(options_, epoch, step, steps);
+      set_rate(*optimizer_, rate);
+      const Batch batch = placed(data_.train->batch(batches[i], &rng), options_);
+      const auto count = static_cast<int64_t>(batches[i].size());
+      loss_sum += train_step(batch, *score, epoch + 1, step + 1) * static_cast<double>(count);
+      seen += count;
+      if (run_.on_step) report(epoch, step, steps, loss_sum, seen, *score, rate, since(start));
+    }
+    return {loss_sum / static_cast<double>(seen), score->values()};
+  }
+
+  double train_step(const Batch& batch, Score& score, int64_t epoch, int64_t step) {
+    optimizer_->zero_grad();
+    at::Tensor output, loss;
+    {
+      const Autocast autocast(options_);
+      output = net_.forward(batch.input);
+      loss = task_.loss(output, batch);
+    }
+    const double value = loss.item<double>();
+    if (!std::isfinite(value)) {
+      fail_user("the loss is {} in epoch {}, step {}: training went astray\n"
+                "  fix     a smaller optimizer.lr, a warmup, or clip = 1{}",
+                value, epoch, step,
+                run_.folder.empty() || log_.epochs.empty()
+                    ? ""
+                    : fmt::format("; the checkpoint of epoch {} is whole", epoch - 1));
+    }
+    loss.backward();
+    if (options_.clip > 0) torch::nn::utils::clip_grad_norm_(net_.parameters(), options_.clip);
+    optimizer_->step();
+    const torch::NoGradGuard no_grad;
+    score.add(output.detach(), batch);
+    return value;
+  }
+
+  void report(int64_t epoch, int64_t step, int64_t steps, double loss_sum, int64_t seen,
+              const Score& score, double rate, double seconds) const {
+    const double share = static_cast<double>(step + 1) / static_cast<double>(steps);
+    const double epochs_left = static_cast<double>(options_.epochs - epoch) - share;
+    const double whole = log_.epochs.empty() ? seconds / share : log_.epochs.back().seconds;
+    run_.on_step({.epoch = epoch + 1,
+                  .epochs = options_.epochs,
+                  .step = step + 1,
+                  .steps = steps,
+                  .loss = loss_sum / static_cast<double>(seen),
+                  .metrics = score.values(),
+                  .rate = rate,
+                  .samples_per_second = static_cast<double>(seen) / std::max(1e-9, seconds),
+                  .seconds_left = epochs_left * whole});
+  }
+
+  void keep_best() {
+    if (!run_.folder.empty()) {
+      save_model(net_.model(), file("best.rung"));
+    }
+    best_.clear();
+    for (auto& [name, tensor] : net_.model().weights) best_.emplace(name, tensor.clone());
+  }
+
+  void save(bool best) const {
+    if (run_.folder.empty()) return;
+    static_cast<void>(best);
+    save_model(net_.model(), file("last.rung"));
+    write_file(file("history.csv"), to_csv(log_));
+    write_file(file("log.json"), to_json(log_).dump(1) + "\n");
+    save_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, log_, options_);
+  }
+
+  void finish() {
+    const torch::NoGradGuard no_grad;
+    for (auto& [name, weight] : net_.weights()) {
+      at::Tensor(weight).copy_(to_torch(best_.at(name)));
+    }
+    net_.eval();
+    if (has(data_.test)) log_.test = evaluate(net_, *data_.test, task_, options_);
+    if (!run_.folder.empty()) write_file(file("log.json"), to_json(log_).dump(1) + "\n");
+  }
+
+  ModuleImpl& net_;
+  const DataParts& data_;
+  const Task& task_;
+  const TrainOptions& options_;
+  const TrainRun& run_;
+  std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  TrainLog log_;
+  Weights best_;  ///< of the best epoch
+};
+
+}  // namespace
+
+TrainLog train(ModuleImpl& net, const DataParts& data, const Task& task,
+               const TrainOptions& options, const TrainRun& run) {
+  return Trainer(net, data, task, options, run).run();
+}
+
+PartResult evaluate(ModuleImpl& net, const Dataset& data, const Task& task,
+                    const TrainOptions& options) {
+  const torch::NoGradGuard no_grad;
+  const bool training = net.is_training();
+  net.eval();
+  std::vector<int64_t> order(static_cast<size_t>(data.size()));
+  std::iota(order.begin(), order.end(), 0);
+  const int64_t size = options.eval_batch > 0 ? options.eval_batch : options.batch;
+  const auto score = task.score();
+  double loss_sum = 0;
+  for (const auto& indices : make_batches(data, order, size, false)) {
+    const Batch batch = placed(data.batch(indices, nullptr), options);
+    const Autocast autocast(options);
+    const at::Tensor output = net.forward(batch.input);
+    task.check(output, batch);
+    loss_sum += task.loss(output, batch).item<double>() * static_cast<double>(indices.size());
+    score->add(output, batch);
+  }
+  net.train(training);
+  return {data.size() > 0 ? loss_sum / static_cast<double>(data.size()) : 0, score->values()};
+}
+
+}  // namespace rung
