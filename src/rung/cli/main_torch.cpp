@@ -23,5 +23,5 @@ std::optional<rung::cli::Failure> translate(const std::exception& error) {
 
 int main(int argc, char** argv) {
   using namespace rung::cli;
-  return run_program({.verbs = {add_run}, .translate = translate}, argc, argv);
+  return run_program({.verbs = {add_run, add_train}, .translate = translate}, argc, argv);
 }

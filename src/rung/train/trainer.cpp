@@ -10,6 +10,7 @@
 #include "rung/base/cores.h"
 #include "rung/base/error.h"
 #include "rung/base/file.h"
+#include "rung/exec/eager/convert.h"
 #include "rung/io/model_file.h"
 #include "rung/train/checkpoint.h"
 #include "rung/train/optimizer.h"
