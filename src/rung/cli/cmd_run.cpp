@@ -1,5 +1,3 @@
-#include <sched.h>
-#include <torch/cuda.h>
 #include <torch/utils.h>
 
 #include <CLI/CLI.hpp>
@@ -7,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "rung/base/cores.h"
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/table.h"
@@ -15,6 +14,7 @@
 #include "rung/cli/read_input.h"
 #include "rung/cli/verbs.h"
 #include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/device.h"
 #include "rung/exec/eager/module.h"
 #include "rung/io/load_weights.h"
 #include "rung/io/numpy/npy.h"
@@ -53,20 +53,6 @@ void check_output(const RunOptions& options) {
     fail_user("-o {}: results are written as .npy (one) or .safetensors (any number)",
               quoted(options.output));
   }
-}
-
-at::Device parse_device(const std::string& text) {
-  if (text == "cpu") return at::kCPU;
-  if (text != "cuda") fail_user("--device {}: the devices are cpu and cuda", quoted(text));
-  if (!torch::cuda::is_available()) {
-    fail_unsupported("--device cuda: there is no CUDA device here, or LibTorch is built without");
-  }
-  return at::kCUDA;
-}
-
-int usable_cores() {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(CPU_COUNT(&set), 1) : 1;
 }
 
 void use_threads(int threads) {
@@ -225,7 +211,7 @@ void check_one(const Graph& graph, const RunOptions& options) {
 
 void run_verb(const RunOptions& options) {
   check_output(options);
-  const at::Device device = parse_device(options.device);
+  const at::Device device = find_device(options.device);
   use_threads(options.threads);
   Model model = open_model(options.model, parse_settings(options.settings));
   check_one(model.graph, options);

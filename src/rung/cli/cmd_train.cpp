@@ -36,9 +36,9 @@ void freeze(ModuleImpl& net, const std::vector<std::string>& globs) {
 }
 
 void print_result(const TrainLog& log, const Recipe& recipe) {
-  std::printf("%s after %zu epochs, %s; best: epoch %lld\n",
-              log.stopped_early ? "stopped" : "done", log.epochs.size(),
-              duration_text(log.seconds()).c_str(), static_cast<long long>(log.best_epoch));
+  std::printf("%s after %zu epochs, %s; best: epoch %lld\n", log.stopped_early ? "stopped" : "done",
+              log.epochs.size(), duration_text(log.seconds()).c_str(),
+              static_cast<long long>(log.best_epoch));
   if (log.test) {
     std::printf("test: loss %.4f", log.test->loss);
     for (size_t i = 0; i < log.metrics.size(); ++i) {

@@ -8,8 +8,8 @@
 
 namespace rung::cli {
 
-/// Shows how a training goes: on a terminal one line that is drawn again and again, elsewhere only a
-/// line per epoch.
+/// Shows how a training goes: on a terminal one line that is drawn again and again, elsewhere only
+/// a line per epoch.
 class ProgressView {
  public:
   ProgressView(std::vector<Metric> metrics, int64_t epochs);

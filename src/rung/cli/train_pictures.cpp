@@ -46,7 +46,8 @@ Tensor as_image(const at::Tensor& unit) {
 }
 
 LineChart chart(const TrainLog& log, const std::string& name, auto&& value) {
-  Series train{.name = "training", .x = {}, .y = {}}, validation{.name = "validation", .x = {}, .y = {}};
+  Series train{.name = "training", .x = {}, .y = {}},
+      validation{.name = "validation", .x = {}, .y = {}};
   for (const auto& epoch : log.epochs) {
     train.x.push_back(static_cast<double>(epoch.epoch));
     train.y.push_back(value(epoch.train));
@@ -64,8 +65,8 @@ std::string draw_masks(ModuleImpl& net, const Dataset& data, const Task& task,
   std::vector<std::vector<Tensor>> rows;
   for (const int64_t index : spread(data.size(), kRows)) {
     const Seen seen = look(net, data, task, options, std::vector<int64_t>{index});
-    rows.push_back({as_image(seen.batch.input[0]), as_image(seen.batch.target[0]),
-                    as_image(seen.said[0])});
+    rows.push_back(
+        {as_image(seen.batch.input[0]), as_image(seen.batch.target[0]), as_image(seen.said[0])});
   }
   save_png(folder / "predictions.png", contact_sheet(rows));
   return "predictions.png";
@@ -76,7 +77,9 @@ at::Tensor framed(const at::Tensor& image, bool right) {
   constexpr int64_t kFrame = 2;
   at::Tensor out = at::zeros({3, image.size(1) + 2 * kFrame, image.size(2) + 2 * kFrame});
   out[right ? 1 : 0].fill_(0.75);
-  out.narrow(1, kFrame, image.size(1)).narrow(2, kFrame, image.size(2)).copy_(image.expand({3, -1, -1}));
+  out.narrow(1, kFrame, image.size(1))
+      .narrow(2, kFrame, image.size(2))
+      .copy_(image.expand({3, -1, -1}));
   return out;
 }
 

@@ -14,7 +14,9 @@ Csv read(const std::string& text) {
 }
 
 TEST(Csv, ReadsColumnsRowsAndQuotes) {
-  const Csv csv = read("\xEF\xBB\xBF" "id, x ,note\r\n1,2.5,\"a, \"\"b\"\"\"\r\n\r\n2,-1e3,\"two\nlines\"\n3,0,end");
+  const Csv csv = read(
+      "\xEF\xBB\xBF"
+      "id, x ,note\r\n1,2.5,\"a, \"\"b\"\"\"\r\n\r\n2,-1e3,\"two\nlines\"\n3,0,end");
   EXPECT_EQ(csv.columns, (std::vector<std::string>{"id", "x", "note"}));
   ASSERT_EQ(csv.rows.size(), 3u);
   EXPECT_EQ(csv.rows[0][2], "a, \"b\"");
@@ -37,7 +39,8 @@ TEST(Csv, SaysWhatIsWrongAndWhere) {
 TEST(Csv, RefusesWhatIsNoFiniteNumber) {
   for (const char* cell : {"", "x", "1.5x", "nan", "inf", "1,5e"}) {
     const std::string text = std::string("a,b\n") + "0,0\n" +
-                             (std::string(cell) == "1,5e" ? "1,5e" : std::string(cell) + ",0") + "\n";
+                             (std::string(cell) == "1,5e" ? "1,5e" : std::string(cell) + ",0") +
+                             "\n";
     const Csv csv = read(text);
     const size_t column = std::string(cell) == "1,5e" ? 1 : 0;
     const auto message = user_error([&] { csv.number(1, column); });

@@ -58,8 +58,8 @@ Shape read_header(GzFile& file) {
   const auto elements = static_cast<unsigned char>(head[2]);
   const auto rank = static_cast<unsigned char>(head[3]);
   if (elements != kByteElements) {
-    fail_unsupported("{} holds elements of IDX type 0x{:02x}; rung reads bytes (0x08)",
-                     file.name(), elements);
+    fail_unsupported("{} holds elements of IDX type 0x{:02x}; rung reads bytes (0x08)", file.name(),
+                     elements);
   }
   std::string sizes;
   file.read(sizes, size_t{4} * rank);

@@ -1,8 +1,8 @@
 #include "rung/io/toml.h"
 
+#include <toml++/toml.h>
 #include <charconv>
 #include <cmath>
-#include <toml++/toml.h>
 
 #include "rung/base/error.h"
 #include "rung/base/file.h"

@@ -20,13 +20,14 @@ struct TomlDocument {
 /// Throws a user error with file, line and reason where it is not TOML.
 TomlDocument load_toml(const std::filesystem::path& path);
 
-/// Changes one key from outside: "train.epochs" and "3", "skip.0.merge" and "add". The value is read
-/// as TOML, and as text where it is not. Throws a user error: an index beyond the list, a key inside
-/// something that is no table.
+/// Changes one key from outside: "train.epochs" and "3", "skip.0.merge" and "add". The value is
+/// read as TOML, and as text where it is not. Throws a user error: an index beyond the list, a key
+/// inside something that is no table.
 void set_toml_key(TomlDocument& document, const std::string& key, const std::string& value);
 
 /// Reads one table strictly: every getter takes a key, checks its type, and remembers that it is
-/// known; `finish` refuses the keys that nobody asked for. All throw user errors that name the line.
+/// known; `finish` refuses the keys that nobody asked for. All throw user errors that name the
+/// line.
 class TomlReader {
  public:
   explicit TomlReader(const TomlDocument& document) : TomlReader(document, document.root, "") {}

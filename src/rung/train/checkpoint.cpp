@@ -34,9 +34,10 @@ void check_settings(const std::string& file, const Json& was, const TrainOptions
   std::vector<std::string> changed;
   differences(was, to_json(options), "", changed);
   if (changed.empty()) return;
-  fail_user("cannot resume from {}: the run was started with other settings\n  {}\n"
-            "  fix     the old settings, or a new run in another folder",
-            file, join(changed, "\n  "));
+  fail_user(
+      "cannot resume from {}: the run was started with other settings\n  {}\n"
+      "  fix     the old settings, or a new run in another folder",
+      file, join(changed, "\n  "));
 }
 
 void restore_weights(const std::string& file, const Weights& tensors, ModuleImpl& net) {
@@ -49,9 +50,10 @@ void restore_weights(const std::string& file, const Weights& tensors, ModuleImpl
     }
     const at::Tensor saved = to_torch(found->second);
     if (saved.sizes() != weight.sizes() || saved.scalar_type() != weight.scalar_type()) {
-      fail_user("cannot resume from {}: it is of another network, whose weight {} is {}, and not {}",
-                file, quoted(name), to_string(Shape(saved.sizes().vec())),
-                to_string(Shape(weight.sizes().vec())));
+      fail_user(
+          "cannot resume from {}: it is of another network, whose weight {} is {}, and not {}",
+          file, quoted(name), to_string(Shape(saved.sizes().vec())),
+          to_string(Shape(weight.sizes().vec())));
     }
     at::Tensor(weight).copy_(saved);
   }

@@ -16,9 +16,9 @@ void save_checkpoint(const std::filesystem::path& path, const ModuleImpl& net,
                      const torch::optim::Optimizer& optimizer, const TrainLog& log,
                      const TrainOptions& options);
 
-/// Puts a network and its optimiser where the checkpoint left them, and gives the log. Throws a user
-/// error: no checkpoint, another network (the first weight that differs), other settings (each, with
-/// both values).
+/// Puts a network and its optimiser where the checkpoint left them, and gives the log. Throws a
+/// user error: no checkpoint, another network (the first weight that differs), other settings
+/// (each, with both values).
 TrainLog load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
                          torch::optim::Optimizer& optimizer, const TrainOptions& options);
 

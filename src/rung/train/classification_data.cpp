@@ -106,8 +106,8 @@ OpenedData open_idx(const ClassificationData& options) {
   const auto order = shuffled(count, rng);
   const PartSizes parts = split_parts(count, options.validation, 0, options.idx.string());
   OpenedData out;
-  out.parts.train = std::make_shared<LabelledImages>(train, pick(order, 0, parts.train),
-                                                     options.augment);
+  out.parts.train =
+      std::make_shared<LabelledImages>(train, pick(order, 0, parts.train), options.augment);
   out.parts.validation = std::make_shared<LabelledImages>(
       train, pick(order, parts.train, parts.validation), Augment{});
   out.parts.test =
@@ -128,7 +128,8 @@ std::vector<std::string> class_folders(const fs::path& folder) {
   return names;
 }
 
-std::shared_ptr<Source> read_folders(const fs::path& folder, const std::vector<std::string>& classes,
+std::shared_ptr<Source> read_folders(const fs::path& folder,
+                                     const std::vector<std::string>& classes,
                                      const ClassificationData& options) {
   std::vector<fs::path> files;
   std::vector<int64_t> labels;
@@ -168,8 +169,8 @@ OpenedData open_folder(const ClassificationData& options) {
   const bool own_test = parted && fs::is_directory(options.folder / "test");
   const PartSizes parts = split_parts(static_cast<int64_t>(order.size()), options.validation,
                                       own_test ? 0 : options.test, root.string());
-  out.parts.train = std::make_shared<LabelledImages>(source, pick(order, 0, parts.train),
-                                                     options.augment);
+  out.parts.train =
+      std::make_shared<LabelledImages>(source, pick(order, 0, parts.train), options.augment);
   out.parts.validation = std::make_shared<LabelledImages>(
       source, pick(order, parts.train, parts.validation), Augment{});
   if (own_test) {
@@ -190,9 +191,9 @@ OpenedData open_classification(const ClassificationData& options) {
     fail_user("classification data needs either data.idx or data.folder");
   }
   OpenedData out = options.idx.empty() ? open_folder(options) : open_idx(options);
-  out.text = fmt::format("{} classes; {} images to train, {} to validate, {} to test",
-                         out.names.size(), out.parts.train->size(), out.parts.validation->size(),
-                         out.parts.test->size());
+  out.text =
+      fmt::format("{} classes; {} images to train, {} to validate, {} to test", out.names.size(),
+                  out.parts.train->size(), out.parts.validation->size(), out.parts.test->size());
   return out;
 }
 

@@ -15,9 +15,9 @@ struct ClassificationData {
   std::filesystem::path folder = {};
   std::optional<std::pair<int64_t, int64_t>> size = std::nullopt;  ///< folder: height and width
   int channels = 3;                                                ///< folder: 1 or 3
-  double validation = 0.05;  ///< share of the training images
-  double test = 0.1;         ///< folder without test/: share of all images
-  int64_t limit = 0;         ///< the first so many training images alone; 0: all
+  double validation = 0.05;                                        ///< share of the training images
+  double test = 0.1;  ///< folder without test/: share of all images
+  int64_t limit = 0;  ///< the first so many training images alone; 0: all
   Augment augment = {};
   uint64_t seed = 0;  ///< draws the parts
 };

@@ -53,8 +53,8 @@ std::vector<size_t> columns_of(const Csv& csv, const std::vector<std::string>& n
 }
 
 at::Tensor read_columns(const Csv& csv, const std::vector<size_t>& columns) {
-  at::Tensor out = at::empty({static_cast<int64_t>(csv.rows.size()),
-                              static_cast<int64_t>(columns.size())}, at::kDouble);
+  at::Tensor out = at::empty(
+      {static_cast<int64_t>(csv.rows.size()), static_cast<int64_t>(columns.size())}, at::kDouble);
   auto* value = out.data_ptr<double>();
   for (size_t row = 0; row < csv.rows.size(); ++row) {
     for (const size_t column : columns) *value++ = csv.number(row, column);
@@ -69,9 +69,8 @@ struct Bounds {
 
 Bounds bounds_of(const ForecastingData& options, int64_t rows) {
   const auto& split = options.split;
-  if (split.size() != 3 || std::any_of(split.begin(), split.end(), [](double part) {
-        return !(part >= 0) || part > 1e12;
-      })) {
+  if (split.size() != 3 || std::any_of(split.begin(), split.end(),
+                                       [](double part) { return !(part >= 0) || part > 1e12; })) {
     fail_user("data.split is [train, validation, test], as shares or as numbers of rows");
   }
   const double sum = split[0] + split[1] + split[2];
@@ -111,6 +110,7 @@ OpenedData open_forecasting(const ForecastingData& given) {
     if (options.inputs.empty()) fail_user("{} has no column of numbers", csv.file);
   }
   if (options.targets.empty()) options.targets = options.inputs;
+  const auto seen = columns_of(csv, options.inputs), foretold = columns_of(csv, options.targets);
   const auto rows = static_cast<int64_t>(csv.rows.size());
   const Bounds bounds = bounds_of(options, rows);
   if (bounds.train < options.window + options.horizon) {
@@ -118,18 +118,18 @@ OpenedData open_forecasting(const ForecastingData& given) {
               bounds.train, options.window, options.horizon, options.window + options.horizon);
   }
   OpenedData out;
-  const auto scaled = [&](const std::vector<std::string>& names, bool note) {
-    const at::Tensor values = read_columns(csv, columns_of(csv, names));
-    const at::Tensor seen = values.narrow(0, 0, bounds.train);
-    const at::Tensor mean = seen.mean(0);
-    at::Tensor deviation = seen.std(0, /*unbiased=*/false);
+  const auto scaled = [&](const std::vector<size_t>& columns, bool note) {
+    const at::Tensor values = read_columns(csv, columns);
+    const at::Tensor first = values.narrow(0, 0, bounds.train);
+    const at::Tensor mean = first.mean(0);
+    at::Tensor deviation = first.std(0, /*unbiased=*/false);
     deviation = at::where(deviation > 1e-12, deviation, at::ones_like(deviation));
     for (int64_t i = 0; note && i < mean.size(0); ++i) {
       out.scales.emplace_back(mean[i].item<double>(), deviation[i].item<double>());
     }
     return ((values - mean) / deviation).to(at::kFloat).contiguous();
   };
-  const at::Tensor inputs = scaled(options.inputs, false), targets = scaled(options.targets, true);
+  const at::Tensor inputs = scaled(seen, false), targets = scaled(foretold, true);
   const auto part = [&](int64_t from, int64_t to) {
     return std::make_shared<Windows>(inputs, targets, options, from, to);
   };
@@ -137,11 +137,11 @@ OpenedData open_forecasting(const ForecastingData& given) {
   out.places = target_places(options);
   out.parts = {part(0, bounds.train), part(bounds.train, bounds.validation),
                part(bounds.validation, bounds.test)};
-  out.text = fmt::format("{} rows, {} columns seen, {} foretold; {} windows to train, {} to "
-                         "validate, {} to test",
-                         rows, options.inputs.size(), options.targets.size(),
-                         out.parts.train->size(), out.parts.validation->size(),
-                         out.parts.test->size());
+  out.text = fmt::format(
+      "{} rows, {} columns seen, {} foretold; {} windows to train, {} to "
+      "validate, {} to test",
+      rows, options.inputs.size(), options.targets.size(), out.parts.train->size(),
+      out.parts.validation->size(), out.parts.test->size());
   return out;
 }
 

@@ -26,15 +26,18 @@ class Forecasting : public Task {
     const int64_t steps = batch.input.size(1) + h;
     if (options_.dense) {
       if (output.dim() == 3 && output.size(1) == steps && output.size(2) == f) return;
-      fail_user("data.dense needs an output f32[{}, {}, {}] (window + horizon steps), and the "
-                "network gives {}", n, steps, f, type_text(output));
+      fail_user(
+          "data.dense needs an output f32[{}, {}, {}] (window + horizon steps), and the "
+          "network gives {}",
+          n, steps, f, type_text(output));
     }
     const bool vector = output.dim() == 2 && output.size(1) == h * f;
     const bool sequence = output.dim() == 3 && output.size(1) >= h && output.size(2) == f;
     if ((vector || sequence) && output.size(0) == n) return;
-    fail_user("foretelling {} rows of {} columns needs an output f32[{}, {}] or f32[{}, T, {}] with "
-              "T of {} or more, and the network gives {}", h, f, n, h * f, n, f, h,
-              type_text(output));
+    fail_user(
+        "foretelling {} rows of {} columns needs an output f32[{}, {}] or f32[{}, T, {}] with "
+        "T of {} or more, and the network gives {}",
+        h, f, n, h * f, n, f, h, type_text(output));
   }
 
   at::Tensor loss(const at::Tensor& output, const Batch& batch) const override {

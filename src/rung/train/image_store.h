@@ -10,8 +10,9 @@
 
 namespace rung {
 
-/// Image files as u8 tensors [C, H, W]. All are read when the store is made, so that a broken file is
-/// found before training begins; those beyond the budget are let go and read again when asked for.
+/// Image files as u8 tensors [C, H, W]. All are read when the store is made, so that a broken file
+/// is found before training begins; those beyond the budget are let go and read again when asked
+/// for.
 class ImageStore {
  public:
   struct Options {
@@ -23,7 +24,9 @@ class ImageStore {
   ImageStore(std::vector<std::filesystem::path> files, const Options& options);
 
   int64_t size() const { return static_cast<int64_t>(files_.size()); }
-  const std::filesystem::path& file(int64_t index) const { return files_[static_cast<size_t>(index)]; }
+  const std::filesystem::path& file(int64_t index) const {
+    return files_[static_cast<size_t>(index)];
+  }
   at::Tensor get(int64_t index) const;
   /// [C, H, W]
   std::vector<int64_t> shape(int64_t index) const { return shapes_[static_cast<size_t>(index)]; }

@@ -81,8 +81,8 @@ TrainLog log_from_json(const Json& json) {
   TrainLog log;
   log.task = json.at("task").get<std::string>();
   for (const Json& metric : json.at("metrics")) {
-    log.metrics.push_back({metric.at("name").get<std::string>(),
-                           metric.at("higher_is_better").get<bool>()});
+    log.metrics.push_back(
+        {metric.at("name").get<std::string>(), metric.at("higher_is_better").get<bool>()});
   }
   for (const Json& entry : json.at("epochs")) {
     EpochResult epoch{.epoch = entry.at("epoch").get<int64_t>(),

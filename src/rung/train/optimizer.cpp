@@ -50,13 +50,13 @@ std::unique_ptr<torch::optim::Optimizer> make_optimizer(const ModuleImpl& net,
   }
   const std::tuple<double, double> betas(o.beta1, o.beta2);
   if (o.kind == "adam") {
-    const auto options = torch::optim::AdamOptions(o.lr).betas(betas).eps(o.eps).weight_decay(
-        o.weight_decay);
+    const auto options =
+        torch::optim::AdamOptions(o.lr).betas(betas).eps(o.eps).weight_decay(o.weight_decay);
     return std::make_unique<torch::optim::Adam>(groups(weights, vectors, options, vector_decay),
                                                 options);
   }
-  const auto options = torch::optim::AdamWOptions(o.lr).betas(betas).eps(o.eps).weight_decay(
-      o.weight_decay);
+  const auto options =
+      torch::optim::AdamWOptions(o.lr).betas(betas).eps(o.eps).weight_decay(o.weight_decay);
   return std::make_unique<torch::optim::AdamW>(groups(weights, vectors, options, vector_decay),
                                                options);
 }

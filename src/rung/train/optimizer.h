@@ -10,8 +10,8 @@
 
 namespace rung {
 
-/// LibTorch's optimiser over the parameters of a network that are not frozen, those of rank 1 without
-/// weight decay unless asked for. Throws a user error where nothing is left to train.
+/// LibTorch's optimiser over the parameters of a network that are not frozen, those of rank 1
+/// without weight decay unless asked for. Throws a user error where nothing is left to train.
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const ModuleImpl& net,
                                                         const OptimizerOptions& options);
 

@@ -84,7 +84,8 @@ double rate_at(const TrainOptions& options, int64_t epoch, int64_t step, int64_t
   double rate = lr;
   if (s.kind == "cosine") {
     const double start = s.warmup / static_cast<double>(options.epochs);
-    rate = cosine(lr, lr * s.final, std::clamp((share - start) / std::max(1e-9, 1 - start), 0., 1.));
+    rate =
+        cosine(lr, lr * s.final, std::clamp((share - start) / std::max(1e-9, 1 - start), 0., 1.));
   } else if (s.kind == "step") {
     rate = lr * std::pow(s.factor, static_cast<double>(epoch / s.every));
   } else if (s.kind == "one_cycle") {

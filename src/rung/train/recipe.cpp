@@ -135,9 +135,10 @@ void check_ends(const Graph& graph, const std::string& file) {
     std::vector<std::string> inputs, outputs;
     for (const NodeId id : graph.inputs()) inputs.push_back(graph.node(id).name);
     for (const auto& output : graph.outputs()) outputs.push_back(output.name);
-    fail_user("{}: training wants one input and one output; the network has the inputs {} and the "
-              "outputs {}\n  fix     wire inputs with `input`, choose an output with `outputs`",
-              file, join(inputs, ", "), join(outputs, ", "));
+    fail_user(
+        "{}: training wants one input and one output; the network has the inputs {} and the "
+        "outputs {}\n  fix     wire inputs with `input`, choose an output with `outputs`",
+        file, join(inputs, ", "), join(outputs, ", "));
   }
 }
 

@@ -3,9 +3,6 @@
 #include <ATen/autocast_mode.h>
 #include <torch/version.h>
 
-#include "rung/base/error.h"
-#include "rung/base/text.h"
-
 namespace rung {
 namespace {
 
@@ -38,17 +35,6 @@ Autocast::~Autocast() {
   if (!on_) return;
   set_autocast(cpu_, false);
   at::autocast::clear_cache();  // the casts of weights that are about to change
-}
-
-at::Device find_device(const std::string& name) {
-  try {
-    const at::Device device(name);
-    at::empty({1}, at::TensorOptions().device(device));
-    return device;
-  } catch (const c10::Error&) {
-    fail_user("device {} is not there: LibTorch knows cpu{} here", quoted(name),
-              torch::cuda::is_available() ? " and cuda" : "");
-  }
 }
 
 Batch placed(const Batch& batch, const TrainOptions& options) {

@@ -20,9 +20,6 @@ class Autocast {
   bool cpu_;
 };
 
-/// Throws a user error where LibTorch does not know or have the device.
-at::Device find_device(const std::string& name);
-
 /// On the device, and maps in the memory layout that the options ask for.
 Batch placed(const Batch& batch, const TrainOptions& options);
 

@@ -145,6 +145,10 @@ Split make_split(const Pairs& pairs, const SegmentationData& options) {
     split.train.assign(order.begin(), order.begin() + parts.train);
     split.test.assign(order.begin() + parts.train, order.end());
   }
+  if (split.train.empty()) {
+    fail_user("{}: no image is left to train on",
+              options.index.empty() ? options.images.string() : options.index.string());
+  }
   if (split.validation.empty() && options.validation > 0) {
     Rng rng(options.seed, "validation");
     const auto count = static_cast<int64_t>(split.train.size());
@@ -156,10 +160,6 @@ Split make_split(const Pairs& pairs, const SegmentationData& options) {
       (i < parts.train ? train : split.validation).push_back(image);
     }
     split.train = std::move(train);
-  }
-  if (split.train.empty()) {
-    fail_user("{}: no image is left to train on",
-              options.index.empty() ? options.images.string() : options.index.string());
   }
   return split;
 }

@@ -45,17 +45,18 @@ class Segmentation : public Task {
 
   void check(const at::Tensor& output, const Batch& batch) const override {
     if (output.dim() == 4 && output.size(0) == batch.target.size(0) && output.size(1) == 1) return;
-    fail_user("segmentation of the foreground needs an output f32[{}, 1, H, W], and the network "
-              "gives {}; a head with one channel is needed (classes = 1)",
-              batch.target.size(0), type_text(output));
+    fail_user(
+        "segmentation of the foreground needs an output f32[{}, 1, H, W], and the network "
+        "gives {}; a head with one channel is needed (classes = 1)",
+        batch.target.size(0), type_text(output));
   }
   at::Tensor loss(const at::Tensor& output, const Batch& batch) const override {
     const at::Tensor x = sized(output, batch.target), &truth = batch.target;
     const at::Tensor entropy = at::binary_cross_entropy_with_logits(x, truth);
     if (options_.dice == 0) return entropy;
     const at::Tensor p = x.sigmoid();
-    const at::Tensor dice = (2 * (p * truth).sum({1, 2, 3}) + 1) /
-                            (p.sum({1, 2, 3}) + truth.sum({1, 2, 3}) + 1);
+    const at::Tensor dice =
+        (2 * (p * truth).sum({1, 2, 3}) + 1) / (p.sum({1, 2, 3}) + truth.sum({1, 2, 3}) + 1);
     return entropy + options_.dice * (1 - dice).mean();
   }
   std::vector<Metric> metrics() const override { return {{"iou", true}, {"iou_mean", true}}; }

@@ -58,8 +58,8 @@ struct ForecastingTask {
   int64_t horizon = 1;
   /// The place of each target among the inputs, or -1.
   std::vector<int64_t> places = {};
-  /// Compare every step of an output [N, window + horizon, …]: step t with row t + 1 of the window, the last
-  /// `horizon` steps with the rows foretold. All targets must be inputs.
+  /// Compare every step of an output [N, window + horizon, …]: step t with row t + 1 of the window,
+  /// the last `horizon` steps with the rows foretold. All targets must be inputs.
   bool dense = false;
   /// The network foretells the change from the last row (or from the row of its step, where dense).
   bool relative = false;

@@ -11,6 +11,7 @@
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/device.h"
 #include "rung/io/model_file.h"
 #include "rung/train/checkpoint.h"
 #include "rung/train/optimizer.h"
@@ -118,7 +119,7 @@ class Trainer {
       log_.best_epoch = done.epoch;
       keep_best();
     }
-    save(best);
+    save();
     if (run_.on_epoch) run_.on_epoch(log_);
   }
 
@@ -156,12 +157,13 @@ class Trainer {
     }
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {
-      fail_user("the loss is {} in epoch {}, step {}: training went astray\n"
-                "  fix     a smaller optimizer.lr, a warmup, or clip = 1{}",
-                value, epoch, step,
-                run_.folder.empty() || log_.epochs.empty()
-                    ? ""
-                    : fmt::format("; the checkpoint of epoch {} is whole", epoch - 1));
+      fail_user(
+          "the loss is {} in epoch {}, step {}: training went astray\n"
+          "  fix     a smaller optimizer.lr, a warmup, or clip = 1{}",
+          value, epoch, step,
+          run_.folder.empty() || log_.epochs.empty()
+              ? ""
+              : fmt::format("; the checkpoint of epoch {} is whole", epoch - 1));
     }
     loss.backward();
     if (options_.clip > 0) torch::nn::utils::clip_grad_norm_(net_.parameters(), options_.clip);
@@ -195,9 +197,8 @@ class Trainer {
     for (auto& [name, tensor] : net_.model().weights) best_.emplace(name, tensor.clone());
   }
 
-  void save(bool best) const {
+  void save() const {
     if (run_.folder.empty()) return;
-    static_cast<void>(best);
     save_model(net_.model(), file("last.rung"));
     write_file(file("history.csv"), to_csv(log_));
     write_file(file("log.json"), to_json(log_).dump(1) + "\n");

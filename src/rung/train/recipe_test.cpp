@@ -1,0 +1,150 @@
+#include "rung/train/recipe.h"
+
+#include <cstdlib>
+
+#include "rung/base/expect_error.h"
+#include "rung/base/file.h"
+#include "rung/base/temp_folder.h"
+#include "rung/blocks/zoo.h"
+#include "rung/io/model_file.h"
+#include "rung/io/safetensors.h"
+
+namespace rung {
+namespace {
+
+const std::string kUnet =
+    "[models.encoder]\n"                                                    // 1
+    "zoo = 'encoder'\n"                                                     // 2
+    "settings = { in = 1, base = 4, stages = 3, size = 32 }\n"              // 3
+    "freeze = ['stage1']\n"                                                 // 4
+    "[models.decoder]\n"                                                    // 5
+    "zoo = 'decoder'\n"                                                     // 6
+    "settings = { in = 16, levels = 2, width = 16, size = 8 }\n"            // 7
+    "input = 'encoder/stage3'\n"                                            // 8
+    "[[skip]]\n"                                                            // 9
+    "from = 'encoder/stage2'\n"                                             // 10
+    "to = 'decoder/up1'\n"                                                  // 11
+    "merge = 'concat'\n"                                                    // 12
+    "[data]\n"                                                              // 13
+    "task = 'segmentation'\n"                                               // 14
+    "images = 'images'\n"                                                   // 15
+    "masks = '${RUNG_TEST_MASKS}/m'\n"                                      // 16
+    "crop = [16, 24]\n"                                                     // 17
+    "[train]\n"                                                             // 18
+    "epochs = 3\n"                                                          // 19
+    "optimizer = { kind = 'sgd', lr = 0.5 }\n";                             // 20
+
+class RecipeTest : public testing::Test {
+ protected:
+  RecipeTest() { ::setenv("RUNG_TEST_MASKS", "/somewhere", 1); }
+  Recipe load(const std::string& text, const std::vector<std::string>& sets = {}) {
+    write_file(folder_ / "r.toml", text);
+    return load_recipe(folder_ / "r.toml", sets);
+  }
+  std::string error(const std::string& text, const std::vector<std::string>& sets = {}) {
+    return user_error([&] { load(text, sets); });
+  }
+  std::string replaced(const std::string& from, const std::string& to) const {
+    std::string text = kUnet;
+    const auto at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+  }
+  TempFolder folder_;
+};
+
+TEST_F(RecipeTest, JoinsItsNetworksAndReadsEveryTable) {
+  const Recipe recipe = load(kUnet);
+  ASSERT_EQ(recipe.plan.skips().size(), 1u);
+  EXPECT_EQ(recipe.plan.skips()[0].merge, "concat");
+  EXPECT_EQ(recipe.plan.apply().graph.inputs().size(), 1u);
+  EXPECT_EQ(recipe.freeze, (std::vector<std::string>{"encoder/stage1"}));
+  const auto& data = std::get<SegmentationData>(recipe.data);
+  EXPECT_EQ(data.images, folder_ / "images");
+  EXPECT_EQ(data.masks, "/somewhere/m");
+  EXPECT_EQ(data.crop, (std::pair<int64_t, int64_t>{16, 24}));
+  EXPECT_TRUE(data.augment.rotate);
+  EXPECT_EQ(recipe.train.epochs, 3);
+  EXPECT_EQ(recipe.train.optimizer.kind, "sgd");
+  EXPECT_EQ(recipe.train.optimizer.lr, 0.5);
+  EXPECT_EQ(recipe.out, folder_ / "r_out");
+}
+
+TEST_F(RecipeTest, KeysAreChangedFromOutside) {
+  const Recipe recipe = load(kUnet, {"train.epochs=7", "skip.0.merge=add", "train.out=\"o\"",
+                                     "models.encoder.settings.base=8",
+                                     "models.decoder.settings.in=32"});
+  EXPECT_EQ(recipe.train.epochs, 7);
+  EXPECT_EQ(recipe.plan.skips()[0].merge, "add");
+  EXPECT_EQ(recipe.plan.skips()[0].source.shape[1], 16);
+  EXPECT_EQ(recipe.out, folder_ / "o");
+  EXPECT_NE(error(kUnet, {"train.epochs"}).find("--set KEY=VALUE"), std::string::npos);
+  EXPECT_NE(error(kUnet, {"train.epoch=3"}).find("did you mean epochs?"), std::string::npos);
+}
+
+TEST_F(RecipeTest, MistakesNameTheirLine) {
+  EXPECT_NE(error(replaced("epochs = 3", "epoch = 3")).find(
+                "r.toml:19: train.epoch: there is no such key, did you mean epochs?"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("epochs = 3", "epochs = 0")).find("r.toml:19: train.epochs is 0"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("merge = 'concat'", "merge = 'cat'")).find("r.toml:12: skip.0.merge"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("merge = 'concat'", "mode = 'x'")).find("a skip has no 'mode'"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("from = 'encoder/stage2'", "")).find("needs from and to"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("zoo = 'encoder'", "zoo = 'encode'")).find("r.toml:2: models.encoder.zoo"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("zoo = 'encoder'", "")).find("needs either zoo"), std::string::npos);
+  EXPECT_NE(error(replaced("'segmentation'", "'segment'")).find("r.toml:14: data.task"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("masks =", "mask =")).find("data"), std::string::npos);
+  EXPECT_NE(error(replaced("crop = [16, 24]", "crop = 16")).find("r.toml:17: data.crop"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("kind = 'sgd'", "kind = 'lion'")).find("sgd, adam, adamw"),
+            std::string::npos);
+  EXPECT_NE(error(replaced("[data]", "[dat]")).find("has no [data]"), std::string::npos);
+  EXPECT_NE(error("").find("names no network"), std::string::npos);
+  EXPECT_NE(error("a = \n").find("r.toml:1: "), std::string::npos);
+  ::unsetenv("RUNG_TEST_MASKS");
+  EXPECT_NE(error(kUnet).find("RUNG_TEST_MASKS is not set"), std::string::npos);
+}
+
+TEST_F(RecipeTest, OneInputAndOneOutputAreNeeded) {
+  const auto message = error(replaced("input = 'encoder/stage3'\n", ""));
+  EXPECT_NE(message.find("training wants one input and one output"), std::string::npos) << message;
+}
+
+TEST_F(RecipeTest, SideModeFreezesAndDetaches) {
+  const Recipe recipe = load(kUnet + "side = ['encoder']\n");
+  EXPECT_EQ(recipe.freeze.back(), "encoder/*");
+  bool detached = false;
+  for (const auto& node : recipe.plan.apply().graph.nodes()) {
+    detached = detached || std::holds_alternative<ops::Detach>(node.op);
+  }
+  EXPECT_TRUE(detached);
+  EXPECT_NE(error(kUnet + "side = ['enc']\n").find("they are decoder, encoder"), std::string::npos);
+  EXPECT_NE(error(kUnet + "side = ['decoder']\n").find("changes 'decoder'"), std::string::npos);
+}
+
+TEST_F(RecipeTest, FilesAndWeightsOfNetworks) {
+  Model model = zoo("skip_net", {{"depth", "4"}, {"width", "4"}, {"size", "8"}});
+  draw_missing(model, 3);
+  save_model(model, folder_ / "net.rung");
+  save_safetensors(folder_ / "w.safetensors", {.tensors = model.weights});
+  const std::string rest = "[data]\ntask = 'classification'\nidx = 'x'\n";
+  const Recipe file = load("[models.net]\nfile = 'net.rung'\n" + rest);
+  EXPECT_TRUE(file.plan.apply().weights.at("fc.weight").identical(model.weights.at("fc.weight")));
+  const std::string zoo_text =
+      "[models.net]\nzoo = 'skip_net'\nsettings = { depth = 4, width = 4, size = 8 }\n";
+  const Recipe loaded = load(zoo_text + "weights = 'w.safetensors'\n" + rest);
+  EXPECT_TRUE(loaded.plan.apply().weights.at("fc.weight").identical(model.weights.at("fc.weight")));
+  EXPECT_NE(error("[models.net]\nfile = 'net.rung'\nsettings = { in = 1 }\n" + rest)
+                .find("only built-in networks"), std::string::npos);
+  EXPECT_NE(error("[models.net]\nfile = 'absent.rung'\n" + rest).find("absent.rung"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace rung
