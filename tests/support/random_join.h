@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "rung/blocks/zoo.h"
+#include "rung/join/plan.h"
+
+// Joins drawn from a seed: which networks, which taps, every field of a skip, and other sizes to
+// run at. Most are sensible; some must be refused.
+namespace rung::testing {
+
+struct DrawnNetwork {
+  std::string name;  ///< in the join; empty where it is the only one
+  std::string zoo;
+  ZooSettings settings;
+};
+
+struct DrawnJoin {
+  uint64_t seed = 0;
+  std::vector<DrawnNetwork> networks;
+  std::vector<Wire> wires;
+  std::vector<Skip> skips;
+  std::map<std::string, Shape, std::less<>> sizes;  ///< what every input is given at run time
+  bool training = false;
+};
+
+/// Same seed, same join. The networks are small, but for those of torchvision, which are drawn
+/// less often.
+DrawnJoin draw_join(uint64_t seed);
+
+/// The networks as drawn. Weights of the large ones are drawn once and shared by all joins.
+std::vector<Model> models_of(const DrawnJoin& join);
+
+/// The seed, the sizes, and the command that plans the same join.
+std::string to_string(const DrawnJoin& join);
+
+/// The same join with one thing less, in every way: without a skip, with a field at its default …
+std::vector<DrawnJoin> simpler(const DrawnJoin& join);
+
+}  // namespace rung::testing
