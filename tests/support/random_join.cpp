@@ -123,15 +123,20 @@ T draw_policy(Rng& rng, T usual, double share, int64_t count) {
   return chance(rng, share) ? usual : static_cast<T>(rng.integer(0, count - 1));
 }
 
+// Most merges are possible at that target; a few of the others shall be refused.
+void draw_merge(Rng& rng, Skip& skip, const TensorType& target) {
+  do {
+    skip.merge = pick(rng, merge_rules()).name;
+  } while (skip.merge.rule().needs == Needs::kSameWidth && target.rank() != 3 && chance(rng, 0.9));
+  const bool promises = skip.merge.rule().identity != Identity::kNever;
+  skip.start = chance(rng, promises ? 0.5 : 0.04) ? Start::kIdentity : Start::kRandom;
+  const bool concat = skip.merge.rule().needs == Needs::kSameExtent;
+  skip.width = chance(rng, concat ? 0.4 : 0.01) ? Width::kWiden : Width::kReduce;
+}
+
 void draw_policies(Rng& rng, Skip& skip) {
-  skip.merge = pick(rng, merge_rules()).name;
-  // Only sequences can be appended to.
-  if (skip.merge.rule().needs == Needs::kSameWidth && chance(rng, 0.5)) skip.merge = "add";
   skip.align = draw_policy(rng, Align::kAuto, 0.6, 6);
   skip.resize = draw_policy(rng, ops::ResizeMode::kLinear, 0.6, 4);
-  skip.start = chance(rng, 0.35) ? Start::kIdentity : Start::kRandom;
-  const bool concat = skip.merge.rule().needs == Needs::kSameExtent;
-  skip.width = chance(rng, concat ? 0.4 : 0.02) ? Width::kWiden : Width::kReduce;
   skip.collapse = draw_policy(rng, Collapse::kMean, 0.6, 3);
   skip.project = draw_policy(rng, Project::kSource, 0.7, 4);
   skip.out = chance(rng, 0.05) ? rng.integer(1, 8) : 0;
@@ -139,22 +144,35 @@ void draw_policies(Rng& rng, Skip& skip) {
   skip.detach = chance(rng, 0.15);
 }
 
+struct Ends {
+  DrawnTap source, target;
+};
+
+// Both names are taps, and within one network the source comes first.
+bool is_sensible(const Graph& graph, const Ends& ends) {
+  if (!ends.source.tap || !ends.target.tap) return false;
+  const NodeId source = ends.source.tap->value.node, target = ends.target.tap->value.node;
+  return model_of(graph.node(source).name) != model_of(graph.node(target).name) ||
+         source.index < place(ends.target);
+}
+
+Ends draw_ends(Rng& rng, const Graph& graph, const TapIndex& index,
+               const std::vector<Skip>& before) {
+  const bool sensible = chance(rng, 0.95);
+  for (int tries = 0;; ++tries) {
+    Ends ends{draw_tap(rng, index, 0.05), draw_tap(rng, index, 0.25)};
+    if (!before.empty() && chance(rng, 0.3)) {
+      ends.target = {before.back().to, find(index, before.back().to)};
+    }
+    if (!sensible || tries == 20 || is_sensible(graph, ends)) return ends;
+  }
+}
+
 Skip draw_skip(Rng& rng, const Graph& graph, const TapIndex& index,
                const std::vector<Skip>& before) {
-  DrawnTap source = draw_tap(rng, index, 0.05);
-  DrawnTap target = draw_tap(rng, index, 0.25);
-  if (!before.empty() && chance(rng, 0.3)) {
-    target.name = before.back().to;
-    target.tap = find(index, target.name);
-  }
-  // Backwards it would close a loop, mostly.
-  const bool both = source.tap && target.tap;
-  const bool one_network = both && model_of(graph.node(source.tap->value.node).name) ==
-                                       model_of(graph.node(target.tap->value.node).name);
-  if (one_network && source.tap->value.node.index > place(target) && chance(rng, 0.9)) {
-    std::swap(source, target);
-  }
-  Skip skip{.from = source.name, .to = target.name};
+  const Ends ends = draw_ends(rng, graph, index, before);
+  Skip skip{.from = ends.source.name, .to = ends.target.name};
+  draw_merge(rng, skip, ends.target.tap ? graph.type(ends.target.tap->value) : TensorType());
   draw_policies(rng, skip);
   return skip;
 }

@@ -97,11 +97,12 @@ Value project(SkipWriter& w, Value x, int64_t width, bool zero, int64_t stride) 
                   w.builder().type(x).is_map() ? "channels" : "features",
                   stride > 1 ? fmt::format(", {} times smaller", stride) : std::string());
   return w.layer(skip.projection_name, "projection", why, [&](Builder& b, const std::string& name) {
-    const auto start = zero && !skip.norm ? PointwiseStart::kZero : PointwiseStart::kRandom;
+    const bool norm = skip.norm && b.type(x).is_map();
+    const auto start = zero && !norm ? PointwiseStart::kZero : PointwiseStart::kRandom;
     const size_t axes = b.type(x).is_map() ? b.type(x).rank() - 2 : 0;
     const ops::Sizes strides = stride > 1 ? ops::Sizes(axes, stride) : ops::Sizes{1};
     const Value y = pointwise(b, name, x, width, start, strides);
-    if (!skip.norm || !b.type(y).is_map()) return y;
+    if (!norm) return y;
     return zero ? b.zero_batch_norm(name + "_norm", y) : b.batch_norm(name + "_norm", y);
   });
 }
@@ -208,6 +209,11 @@ Adapted match_width(SkipWriter& w, Adapted ends, bool zero, int64_t stride) {
                            w.skip().merge.rule().name, to, from),
                "project = \"source\"");
     case Project::kTarget:
+      if (w.skip().start == Start::kIdentity) {
+        w.refuse(
+            "start = \"identity\" keeps the target as it is, and project = \"target\" changes it",
+            "project = \"source\", or start = \"random\"");
+      }
       ends.target = project(w, ends.target, from, false, 1);
       break;
     case Project::kSource:

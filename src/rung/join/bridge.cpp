@@ -90,8 +90,10 @@ Value to_map(SkipWriter& w, Value x, Form from, size_t wanted, std::optional<Val
 
 Value to_sequence(SkipWriter& w, Value x, Form from) {
   if (from == Form::kVector) {
-    return w.step("a vector as one step",
-                  [&](Builder& b) { return b.add("step", ops::Unsqueeze{.axes = {1}}, {x}); });
+    return w.step("a vector as one step", [&](Builder& b) {
+      // By way of a map: a new axis in front of the features could mean anything.
+      return transpose_last(b, "step", b.add("place", ops::Unsqueeze{.axes = {2}}, {x}));
+    });
   }
   return w.step("places as tokens", [&](Builder& b) {
     const Value flat = space_axes(b.type(x)) == 1 ? x : b.flatten("places", x, 2, -1);

@@ -19,6 +19,15 @@ std::optional<size_t> Sites::site_for(NodeId reader, Value value) const {
 
 namespace {
 
+// Every refusal names both ends, so those of a single name are told whose they are.
+Tap find_tap(const TapIndex& taps, const std::string& name, const std::string& ends) {
+  try {
+    return taps.find(name);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.what() + ends);
+  }
+}
+
 void find_wires(const Graph& graph, const TapIndex& taps, const JoinSpec& spec, Sites& out) {
   for (size_t i = 0; i < spec.wires.size(); ++i) {
     const Wire& wire = spec.wires[i];
@@ -29,7 +38,9 @@ void find_wires(const Graph& graph, const TapIndex& taps, const JoinSpec& spec, 
       fail_user("cannot wire {} -> {}: {} is not an input of a network; the inputs are {}",
                 wire.from, wire.to, quoted(wire.to), join(names, ", "));
     }
-    if (!out.wired.emplace(*id, taps.find(wire.from).value).second) {
+    const Tap source =
+        find_tap(taps, wire.from, fmt::format("\n  wire    {} -> {}", wire.from, wire.to));
+    if (!out.wired.emplace(*id, source.value).second) {
       fail_user("cannot wire {} -> {}: {} is fed twice", wire.from, wire.to, quoted(wire.to));
     }
     out.wire_of.emplace(*id, i);
@@ -45,8 +56,10 @@ Sites find_sites(const Graph& graph, const JoinSpec& spec) {
   std::map<std::pair<Value, std::vector<NodeId>>, size_t> known;
   for (size_t i = 0; i < spec.skips.size(); ++i) {
     const Skip& skip = spec.skips[i];
-    out.sources.push_back(taps.find(skip.from).value);
-    const Tap target = taps.find(skip.to);
+    const std::string ends =
+        fmt::format("\n  join    {} -> {} by {}", skip.from, skip.to, skip.merge.rule().name);
+    out.sources.push_back(find_tap(taps, skip.from, ends).value);
+    const Tap target = find_tap(taps, skip.to, ends);
     const auto [entry, is_new] =
         known.try_emplace({target.value, target.readers}, out.sites.size());
     if (is_new) {
@@ -57,8 +70,8 @@ Sites find_sites(const Graph& graph, const JoinSpec& spec) {
         if (!out.at_reader.emplace(place, entry->second).second) {
           fail_user(
               "skips arrive at {} in two ways: {} reads it, which is part of two of the "
-              "layers that are joined at their input; name one of them",
-              quoted(skip.to), quoted(graph.node(reader).name));
+              "layers that are joined at their input; name one of them{}",
+              quoted(skip.to), quoted(graph.node(reader).name), ends);
         }
       }
     }

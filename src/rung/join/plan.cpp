@@ -10,6 +10,7 @@
 #include "rung/join/compose.h"
 #include "rung/join/connect.h"
 #include "rung/join/order.h"
+#include "rung/join/pointwise.h"
 #include "rung/join/widen.h"
 
 namespace rung {
@@ -118,23 +119,79 @@ class Planner {
     try {
       made = builder_.add(node.name, node.op, inputs);
     } catch (const Error& error) {
-      throw Error(error.kind(), changed_input(node, inputs) + error.what());
+      throw Error(error.kind(), changed_input(node, inputs) + cause_of(id) + error.what());
     }
     builder_.tag_skip({});
   }
 
-  // "… no longer works: it reads …, and read …": a node that fails does so because a skip or a
-  // wire, here or further up, changed the shape of what it reads.
+  // A node that fails does so because a skip or a wire, here or further up, changed the shape of
+  // what it reads.
   std::string changed_input(const Node& node, const std::vector<Value>& inputs) const {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const TensorType &before = old_.type(node.inputs[i]), &now = builder_.type(inputs[i]);
       if (before.shape == now.shape) continue;
-      return fmt::format(
-          "{} cannot read what the join makes of {}: {} instead of {}\n"
-          "  fix     keep the shape of what it reads (out, merge, width), or join elsewhere\n  ",
-          node.name, old_.node(node.inputs[i].node).name, to_string(now), to_string(before));
+      return fmt::format("{} cannot read what the join makes of {}: {} instead of {}\n  ",
+                         node.name, old_.node(node.inputs[i].node).name, to_string(now),
+                         to_string(before));
     }
     return {};
+  }
+
+  // Which skip or wire that was, with both ends and what to do.
+  std::string cause_of(NodeId refusing) const {
+    std::vector<NodeId> open{refusing};
+    std::set<NodeId> met{refusing};
+    while (!open.empty()) {
+      const NodeId at = open.back();
+      open.pop_back();
+      const auto wire = sites_.wire_of.find(at);
+      if (wire != sites_.wire_of.end()) return wire_text(spec_.wires[wire->second], at);
+      for (const Value value : old_.node(at).inputs) {
+        const auto skip = reshaping_skip(at, value);
+        if (skip) return skip_text(plans_[*skip], spec_.skips[*skip]);
+        const bool same = builder_.type(seen_by(at, value)).shape == old_.type(value).shape;
+        if (!same && met.insert(value.node).second) open.push_back(value.node);
+      }
+    }
+    return {};
+  }
+
+  // The skip that gave `value` another shape for `reader`, of those that arrive right there.
+  std::optional<size_t> reshaping_skip(NodeId reader, Value value) const {
+    const auto everybody = sites_.at_value.find(value);
+    std::vector<size_t> found;
+    if (const auto own = sites_.site_for(reader, value)) found.push_back(*own);
+    if (everybody != sites_.at_value.end()) found.push_back(everybody->second);
+    for (const size_t site : found) {
+      for (const size_t skip : sites_.sites[site].skips) {
+        if (plans_[skip].result.shape != plans_[skip].target.shape) return skip;
+      }
+    }
+    return std::nullopt;
+  }
+
+  static std::string skip_text(const SkipPlan& plan, const Skip& skip) {
+    const bool width = channels(plan.result) != channels(plan.target);
+    return fmt::format(
+        "join    {} -> {} by {}\n"
+        "  target  {}\n"
+        "  result  {}\n"
+        "  rule    whatever reads the target must accept the result\n"
+        "  fix     {}\n  ",
+        plan.from, plan.to, plan.merge, to_string(plan.target), to_string(plan.result),
+        !width         ? "a merge that keeps the target's length, such as add"
+        : skip.out > 0 ? "out = 0, which gives the target's width"
+                       : "project = \"source\", which keeps the target's width");
+  }
+
+  std::string wire_text(const Wire& wire, NodeId input) const {
+    return fmt::format(
+        "wire    {} -> {}\n"
+        "  brings  {}, planned at {}\n"
+        "  rule    the network behind the wire must accept the sizes that arrive\n"
+        "  fix     wire from another layer\n  ",
+        wire.from, wire.to, to_string(builder_.type(raw({input, 0}))),
+        to_string(old_.type({input, 0})));
   }
 
   // The old weight with zeros for the new channels behind it: the old one keeps its name and

@@ -246,8 +246,9 @@ TEST(Plan, WideningNamesTheReaderThatCannot) {
 }
 
 TEST(Plan, MistakesInNamesAreAnsweredWithTheNearest) {
-  EXPECT_EQ(refusal(chain(), {.from = "conv9", .to = "conv3"}).substr(0, 19),
-            "unknown tap 'conv9'");
+  EXPECT_EQ(refusal(chain(), {.from = "conv9", .to = "conv3"}),
+            "unknown tap 'conv9'; the nearest names are 'conv1', 'conv2', 'conv3'\n"
+            "  join    conv9 -> conv3 by add");
   EXPECT_EQ(refusal(chain(), {.from = "conv1.weight", .to = "conv3"}).empty(), false);
   EXPECT_EQ(user_error([] { Merge("adds"); }),
             "unknown merge 'adds'; the merges are add, concat, append, prepend, multiply, mean, "
@@ -259,6 +260,49 @@ TEST(Plan, MistakesInNamesAreAnsweredWithTheNearest) {
                   .plan();
             }),
             "the skip conv2 -> conv3 is named 's', and that name is taken");
+}
+
+TEST(Plan, AReaderThatRefusesNamesTheSkipThatReshapedItsInput) {
+  const std::string out =
+      refusal(chain(), {.from = "conv1", .to = "conv2", .merge = "concat", .out = 3});
+  EXPECT_EQ(out.substr(0, out.find("\n  node")),
+            "conv3 cannot read what the join makes of conv2: f32[N, 3, 4, 4] instead of "
+            "f32[N, 8, 4, 4]\n"
+            "  join    conv1 -> conv2 by concat\n"
+            "  target  f32[N, 8, 4, 4]\n"
+            "  result  f32[N, 3, 4, 4]\n"
+            "  rule    whatever reads the target must accept the result\n"
+            "  fix     out = 0, which gives the target's width");
+  EXPECT_NE(refusal(chain(), {.from = "conv1", .to = "conv2", .project = Project::kTarget})
+                .find("join    conv1 -> conv2 by add"),
+            std::string::npos);
+}
+
+TEST(Plan, AProjectedTargetIsNoIdentity) {
+  const Skip skip{
+      .from = "conv1", .to = "conv2", .start = Start::kIdentity, .project = Project::kTarget};
+  EXPECT_NE(refusal(chain(), skip).find("project = \"target\" changes it"), std::string::npos);
+}
+
+// Batch norms stand behind convolutions only, so a linear projection starts at zero itself.
+TEST(Plan, ALinearProjectionStartsAtZeroWithNormToo) {
+  const JoinPlan plan =
+      join(chain())
+          .skip({.from = "flat", .to = "fc", .start = Start::kIdentity, .norm = true})
+          .plan();
+  const Graph& graph = plan.apply().graph;
+  EXPECT_EQ(graph.op_as<ops::Param>(*graph.find("skip1.projection.weight"))->init,
+            ops::InitKind::kZeros);
+}
+
+//   a/x ── … ── fc ── 10 ──┐ one step of 10 features, projected to 5
+//   b/x ── lstm ── 7×5 ────┴── add ── head
+TEST(Plan, AVectorMeetsASequenceOfAnotherWidth) {
+  const JoinPlan plan = join({chain().named("a"), sequence().named("b")})
+                            .skip({.from = "a/fc", .to = "b/lstm"})
+                            .plan();
+  EXPECT_EQ(plan.skips()[0].result.shape, (Shape{1, 7, 5}));
+  EXPECT_EQ(plan.skips()[0].result.roles, sequence_roles());
 }
 
 TEST(Plan, NetworksAreToldApart) {

@@ -102,8 +102,9 @@ std::vector<TensorType> infer(const Transpose& op, Types in) {
     out.shape[i] = x.shape[order[i]];
     out.roles[i] = x.roles[order[i]];
   }
-  if (out.roles == Roles{Role::kBatch, Role::kTime, Role::kChannel}) {
-    out.roles[2] = Role::kFeature;
+  if (out.roles == Roles{Role::kBatch, Role::kTime, Role::kChannel} ||
+      out.roles == Roles{Role::kBatch, Role::kSpace, Role::kChannel}) {
+    out.roles = sequence_roles();
   } else if (out.roles == Roles{Role::kBatch, Role::kFeature, Role::kTime}) {
     out.roles[1] = Role::kChannel;
   }

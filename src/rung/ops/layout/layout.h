@@ -87,8 +87,8 @@ struct Flatten {
 };
 
 /// Reorders axes, torch.permute: axis i of the output is axis order[i] of x. Roles follow; the
-/// channels of (batch, time, channel) are features then, and those of (batch, feature, time)
-/// channels, so that a line of a map is a sequence and the reverse.
+/// channels of (batch, time or space, channel) are features of steps then, and those of (batch,
+/// feature, time) channels, so that a line of a map is a sequence and the reverse.
 struct Transpose {
   static constexpr std::string_view kName = "Transpose";
   Sizes order;
