@@ -73,6 +73,8 @@ TEST(TransposeRule, ALineOfAMapIsASequence) {
   const TensorType line(DType::kF32, {2, 8, 20}, {kBatch, kChannel, kTime});
   EXPECT_EQ(only_output(Transpose{{0, 2, 1}}, {line}), sequence_type({2, 20, 8}));
   EXPECT_EQ(only_output(Transpose{{0, 2, 1}}, {sequence_type({2, 20, 8})}), line);
+  const TensorType places(DType::kF32, {2, 8, 20}, map_roles(3));
+  EXPECT_EQ(only_output(Transpose{{0, 2, 1}}, {places}), sequence_type({2, 20, 8}));
 }
 
 TEST(TransposeRule, SaysWhatDoesNotFit) {
