@@ -1,4 +1,78 @@
 """rung run."""
 
+from case import CONV, Case, WEIGHT, X, floats, folder, graph, npy, png, rung_file, safetensors
+
 TITLE = "rung run"
-CASES = []
+NET = rung_file()
+TOKENS = graph([{"name": "i", "op": {"op": "Input", "type": {"dtype": "i64", "shape": [1, 5], "roles": ["batch", "time"]}}},
+                {"name": "table", "op": {"op": "Param", "shape": [10, 4], "init": "ones"}},
+                {"name": "rows", "op": {"op": "Embedding"}, "inputs": ["i", "table"]}],
+               outputs=[{"name": "y", "value": "rows"}])
+TWO = graph([X, {**X, "name": "z"}, {"name": "sum", "op": {"op": "add"}, "inputs": ["x", "z"]}],
+            outputs=[{"name": "y", "value": "sum"}, {"name": "z_again", "value": "z"}])
+
+
+def run(mistake, options, message, net=NET, more=(), code=2, files=None, **other):
+    return Case(mistake, f"rung run net.rung {options}".rstrip(), message, code=code, more=more,
+                files={"net.rung": net, **(files or {})}, verb="run", **other)
+
+
+def data(mistake, name, content, message, **other):
+    return run(mistake, f"--input {name}", message, files={name: content}, **other)
+
+
+GOOD = npy([1, 3, 8, 8])
+TOKENS_NET = rung_file(TOKENS, {})
+CASES = [
+    run("a missing input", "", "input 'x' is missing: f32[N, 3, 8, 8]"),
+    run("an unknown input", "--input y=randn", "--input 'y=randn': the network has no input 'y'; it takes 'x'"),
+    run("an input given twice", "--input randn --input x=zeros", "--input gives 'x' twice"),
+    run("an input without its name, of two", "--input randn", "--input 'randn': the network takes 2 inputs ('x', 'z'); write NAME=randn", net=rung_file(TWO, {})),
+    run("an input made in an unknown way", "--input noise", "--input x=noise: not an input that rung knows"),
+    run("a shape that is none", "--input randn:1,3,eight,8", "--input x=randn:1,3,eight,8: a shape is written as sizes of 1 or more, such as randn:1,3,8,8"),
+    run("a shape with a size of zero", "--input randn:0,3,8,8", "--input x=randn:0,3,8,8: a shape is written as sizes of 1 or more, such as randn:1,3,8,8"),
+    run("a shape larger than any memory", "--input randn:1,3,999999999,999999999", "shape [1, 3, 999999999, 999999999] has too many elements"),
+    run("a shape larger than this memory", "--input zeros:1000000000,3,8,80", "not enough memory: the sizes asked for are too large for this machine"),
+    run("an input of the wrong rank", "--input randn:3,8,8", "input 'x' has the wrong rank: it is f32[3, 8, 8], but the network takes f32[N, 3, 8, 8]"),
+    run("an input with other channels", "--input randn:1,4,8,8", "cannot run node 'conv': Conv(padding=[1]) on (f32[1, 4, 8, 8], f32[4, 3, 3, 3]): …"),
+    run("an input smaller than the kernel", "--input randn:1,3,4,4", "cannot run node 'conv': Conv on (f32[1, 3, 4, 4], f32[4, 3, 7, 7]): …", net=rung_file(graph(
+        [X, {"name": "conv.weight", "op": {"op": "Param", "shape": [4, 3, 7, 7]}},
+         {"name": "conv", "op": {"op": "Conv"}, "inputs": ["x", "conv.weight"]}]), {})),
+    run("random whole numbers", "--input randn", "input 'i' takes i64[N, 5], which randn does not draw; give a file, zeros or ones", net=TOKENS_NET),
+    data("fractions for whole numbers", "i.npy", npy([1, 5]), "input 'i' has the wrong dtype: it is f32[1, 5], but the network takes i64[N, 5]", net=TOKENS_NET),
+    data("an index outside the table", "i.npy", npy([1, 5], "<i8", (99).to_bytes(8, "little") * 5), "cannot run node 'rows': Embedding on (i64[1, 5], f32[10, 4]): …", net=TOKENS_NET),
+    data("a negative index", "i.npy", npy([1, 5], "<i8", (-1).to_bytes(8, "little", signed=True) * 5), "cannot run node 'rows': Embedding on (i64[1, 5], f32[10, 4]): …", net=TOKENS_NET),
+    run("a file of input that is not there", "--input x.npy", "cannot read x.npy: No such file or directory"),
+    run("a file of an unknown kind", "--input x.gif", "--input x=x.gif: not an input that rung knows"),
+    run("a folder as input", "--input x.npy", "cannot read x.npy: it is a folder, not a file", files={"x.npy": folder}),
+    data("an empty .npy file", "x.npy", b"", "x.npy is not a .npy file"),
+    data("a .npy file that is none", "x.npy", b"1,2,3\n" * 40, "x.npy is not a .npy file"),
+    data("a .npy file that is cut short", "x.npy", GOOD[:-100], "x.npy is cut short: f32[1, 3, 8, 8] needs 768 bytes, the file has 668"),
+    data("a .npy file of Python objects", "x.npy", npy([1], "|O", bytes(8)), "x.npy holds elements of type '|O', which rung lacks", code=3),
+    data("a .npy file of texts", "x.npy", npy([1], "<U8", bytes(32)), "x.npy holds elements of type '<U8', which rung lacks", code=3),
+    data("a .npy file with a broken header", "x.npy", npy([1], header="{'descr': '<f4', 'shape': (1"), "x.npy has a broken .npy header: ')' expected"),
+    data("a .npy file of 2^80 elements", "x.npy", npy([1], header="{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776, 1099511627776)}"), None),
+    data("a .npy file of another shape", "x.npy", npy([1, 3, 8]), "input 'x' has the wrong rank: it is f32[1, 3, 8], but the network takes f32[N, 3, 8, 8]"),
+    data("a picture that is cut short", "x.png", png(8, 8)[:60], "x.png is a broken PNG file: cut short"),
+    data("a picture that is none", "x.png", b"GIF89a" + bytes(100), "x.png is neither PNG nor JPEG"),
+    data("an empty picture", "x.jpg", b"", "x.jpg is empty"),
+    data("a picture with a broken check sum", "x.png", png(8, 8)[:45] + b"\x00\x00" + png(8, 8)[47:], "x.png is a broken PNG file: IDAT: incorrect data check"),
+    data("a picture of 10^9 pixels a side", "x.png", png(1000000000, 1000000000, rows=b""), "x.png: an image of 1000000000x1000000000 pixels is larger than rung reads (2^28 pixels)"),
+    run("a picture for what takes none", "--input x.png", "input 'i' takes i64[N, 5], and a picture has one or three channels: x.png", net=TOKENS_NET, files={"x.png": png(4, 4)}),
+    run("a tensor that is not in the file", "--input x.safetensors:b", "x.safetensors has no tensor 'b' for the input; it has 'a'",
+        files={"x.safetensors": safetensors({"a": ("F32", [1], floats(1))})}),
+    run("weights for another network", "--input randn --weights w.safetensors", "the weights do not fit the network: 0 matched, 1 missing, 1 unexpected, 0 of the wrong shape",
+        files={"w.safetensors": safetensors({"fc.weight": ("F32", [2], floats(2))})}),
+    run("weights of another shape", "--input randn --weights w.safetensors", "the weights do not fit the network: 0 matched, 0 missing, 0 unexpected, 1 of the wrong shape",
+        files={"w.safetensors": safetensors({"conv.weight": ("F32", [4, 3, 3, 1], floats(36))})}),
+    run("weights that are not there", "--input randn --weights w.safetensors", "cannot read w.safetensors: No such file or directory"),
+    run("a PyTorch checkpoint as weights", "--input randn --weights w.pt", "w.pt is a PyTorch or zip archive, not safetensors; in Python, safetensors.torch.save_file(state_dict, path) writes one", files={"w.pt": b"PK\x03\x04" + bytes(60)}),
+    run("an unknown tap to run", "--input randn --tap con", "unknown tap 'con'; the nearest names are 'conv', 'x'"),
+    run("results of an unknown kind", "--input randn -o y.csv", "-o 'y.csv': results are written as .npy (one) or .safetensors (any number)"),
+    run("two results in one .npy file", "--input x=randn --input z=randn -o y.npy", "-o 'y.npy': a .npy file holds one result, and these are 2; write .safetensors, or choose one with --tap", net=rung_file(TWO, {})),
+    run("results in a folder that is not there", "--input randn -o out/y.npy", "cannot write out/y.npy: No such file or directory"),
+    run("results on a full disk", "--input randn:1,3,64,64 -o y.npy", "cannot write y.npy: File too large; nothing was changed", file_bytes=1000),
+    run("an unknown device", "--input randn --device tpu", "'tpu' is no device; devices are cpu, cuda and cuda:NUMBER"),
+    run("a negative number of threads", "--input randn --threads -1", "--threads -1: from 1 to 4096, or 0 for every core"),
+    run("threads that are no number", "--input randn --threads all", "rung run: Could not convert: --threads = all"),
+]
