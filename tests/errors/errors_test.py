@@ -10,6 +10,7 @@ or temporaries, no file that was there is changed, nothing crashes, and it ends 
 
 import argparse
 import collections
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -23,10 +24,11 @@ import cases_join
 import cases_models
 import cases_run
 import cases_shell
+import cases_train
 
 HERE = pathlib.Path(__file__).parent
 DOCUMENT = HERE.parent.parent / "docs" / "errors.md"
-PARTS = [cases_shell, cases_models, cases_join, cases_run]
+PARTS = [cases_shell, cases_models, cases_join, cases_run, cases_train]
 SECONDS = 120
 # What the text of a crash, or of an error nobody meant for users, looks like.
 CRASH = re.compile(r"terminate called|Traceback|Segmentation|#0 |#1 |frame #|std::|c10::|c10/|AddressSanitizer|"
@@ -60,14 +62,10 @@ def snapshot(folder):
 
 
 def limits(case):
-    """What the command may use; set between fork and exec."""
-
-    def apply():
-        if case.file_bytes is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (case.file_bytes, case.file_bytes))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-    return apply
+    """How large the command's files may grow; set between fork and exec."""
+    if case.file_bytes is None:
+        return None
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (case.file_bytes, case.file_bytes))
 
 
 def run(rung, case, folder):
@@ -119,6 +117,11 @@ def check(rung, case):
                 content(path)
             else:
                 path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        for command in case.first:
+            done = subprocess.run([rung, *shlex.split(command)[1:]], cwd=folder, capture_output=True,
+                                  text=True, timeout=SECONDS)
+            if done.returncode != 0:
+                return [f"`{command}` before it failed"], done.stderr
         before = snapshot(folder)
         try:
             done = run(rung, case, folder)
@@ -166,12 +169,11 @@ def main():
     if DOCUMENT.read_text() != document():
         failures.append(f"{DOCUMENT.name} differs from the cases; write it again with --write")
     has = {verb: built(rung, verb) for verb in sorted({case.verb for case in cases if case.verb})}
-    run_count = 0
-    for case in cases:
-        if options.only not in case.mistake or (case.verb and not has[case.verb]):
-            continue
-        run_count += 1
-        wrong, message = check(rung, case)
+    cases_here = [case for case in cases
+                  if options.only in case.mistake and (not case.verb or has[case.verb])]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda case: check(rung, case), cases_here))
+    for case, (wrong, message) in zip(cases_here, results):
         if wrong:
             failures.append(f"{case.mistake}\n  {case.command}\n  " + "\n  ".join(wrong) +
                             f"\n  it said:\n{message}")
@@ -182,7 +184,7 @@ def main():
     missing = [verb for verb, there in has.items() if not there]
     if missing:
         print(f"not built, and so not tested: {', '.join(missing)}")
-    print(f"{run_count} of {len(cases)} cases run, {len(failures)} failures")
+    print(f"{len(cases_here)} of {len(cases)} cases run, {len(failures)} failures")
     return 1 if failures else 0
 
 

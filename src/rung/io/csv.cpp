@@ -57,7 +57,9 @@ void check_columns(const Csv& csv) {
 size_t Csv::column(const std::string& name) const {
   const auto found = std::find(columns.begin(), columns.end(), name);
   if (found == columns.end()) {
-    fail_user("{} has no column {}; its columns are {}", file, quoted(name), join(columns, ", "));
+    std::vector<std::string> names;
+    for (const auto& column : columns) names.push_back(quoted(column));
+    fail_user("{} has no column {}; its columns are {}", file, quoted(name), join(names, ", "));
   }
   return static_cast<size_t>(found - columns.begin());
 }

@@ -80,7 +80,9 @@ Shape read_header(GzFile& file) {
 Tensor load_idx(const std::filesystem::path& path) {
   GzFile file(path);
   const Shape shape = read_header(file);
-  if (shape.size() > 8 || element_count(shape) > kMostBytes) {
+  double elements = 1;
+  for (const int64_t size : shape) elements *= static_cast<double>(size);
+  if (shape.size() > 8 || elements > static_cast<double>(kMostBytes)) {
     fail_user("{} declares the shape {}, which is too large", file.name(), to_string(shape));
   }
   const auto wanted = static_cast<size_t>(element_count(shape));

@@ -35,7 +35,7 @@ Model open_network(TomlReader& table, const fs::path& base) {
     return zoo_name ? zoo(*zoo_name, settings)
                     : load_model(recipe_path(*file, base, table.where("file")));
   } catch (const Error& error) {
-    throw error.with_context(table.where(key));
+    throw placed(error, table.where(key));
   }
 }
 
@@ -70,7 +70,7 @@ void read_network(TomlReader table, const std::string& name, const fs::path& bas
     try {
       load_weights(model, load_safetensors(path).tensors);
     } catch (const Error& error) {
-      throw error.with_context(table.where("weights") + ": " + path.string());
+      throw placed(error, table.where("weights") + ": " + path.string());
     }
   }
   for (const auto& glob : table.texts("freeze").value_or(std::vector<std::string>())) {
@@ -99,7 +99,7 @@ void read_skips(TomlReader& root, JoinSpec& spec) {
       try {
         set_skip_field(skip, key, *table.scalar(key));
       } catch (const Error& error) {
-        throw error.with_context(table.where(key));
+        throw placed(error, table.where(key));
       }
     }
     if (skip.from.empty() || skip.to.empty()) {
@@ -115,8 +115,14 @@ void set_side(const std::vector<std::string>& sides, const std::string& where, R
   std::vector<std::string> names;
   for (const auto& model : spec.models) names.push_back(model.name);
   for (const auto& side : sides) {
-    if (names.size() < 2 || std::find(names.begin(), names.end(), side) == names.end()) {
-      fail_user("{}: {} is none of several networks; they are {}", where, quoted(side),
+    if (names.size() < 2) {
+      fail_user(
+          "{}: side mode is for several networks, and there is one; freeze = [\"*\"] holds "
+          "all its weights",
+          where);
+    }
+    if (std::find(names.begin(), names.end(), side) == names.end()) {
+      fail_user("{}: {} is none of the networks; they are {}", where, quoted(side),
                 join(names, ", "));
     }
     recipe.freeze.push_back(side + "/*");
@@ -170,7 +176,11 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
     read_train(*train, base, recipe);
   }
   root.finish();
-  recipe.plan = plan(spec);
+  try {
+    recipe.plan = plan(spec);
+  } catch (const Error& error) {
+    throw placed(error, path.string());
+  }
   check_ends(recipe.plan.apply().graph, path.string());
   return recipe;
 }

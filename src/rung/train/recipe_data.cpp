@@ -166,6 +166,16 @@ void read_train(TomlReader table, const std::filesystem::path& base, Recipe& rec
   read_optimizer(table, o.optimizer);
   read_schedule(table, o.schedule);
   if (auto loss = table.table("loss")) {
+    const bool classes = std::holds_alternative<ClassificationData>(recipe.data);
+    const bool masks = std::holds_alternative<SegmentationData>(recipe.data);
+    for (const auto& [key, fits] : {std::pair("label_smoothing", classes), {"dice", masks}}) {
+      if (loss->has(key) && !fits) {
+        fail_user(
+            "{} is of another task: label_smoothing goes with classification, dice with "
+            "segmentation",
+            loss->where(key));
+      }
+    }
     loss->read("label_smoothing", recipe.label_smoothing, 0, 0.99);
     loss->read("dice", recipe.dice, 0, 1000);
     loss->finish();
@@ -178,7 +188,11 @@ void read_train(TomlReader table, const std::filesystem::path& base, Recipe& rec
   static_cast<void>(table.texts("side"));  // a matter of the networks: see recipe.cpp
   if (const auto out = table.text("out")) recipe.out = recipe_path(*out, base, table.where("out"));
   table.finish();
-  check(o);
+  try {
+    check(o);
+  } catch (const Error& error) {
+    throw placed(error, table.where());
+  }
 }
 
 }  // namespace rung

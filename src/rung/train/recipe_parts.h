@@ -1,5 +1,6 @@
 #pragma once
 
+#include "rung/base/error.h"
 #include "rung/io/toml.h"
 #include "rung/train/recipe.h"
 
@@ -9,6 +10,11 @@ namespace rung {
 /// Throws a user error where the variable is not set. `where` names the key.
 std::filesystem::path recipe_path(const std::string& text, const std::filesystem::path& base,
                                   const std::string& where);
+
+/// The same error with its place in front: "net.toml:3: models.net.zoo: …".
+inline Error placed(const Error& error, const std::string& place) {
+  return Error(error.kind(), place + ": " + error.what());
+}
 
 /// The [data] and [train] tables.
 void read_data(TomlReader table, const std::filesystem::path& base, Recipe& recipe);

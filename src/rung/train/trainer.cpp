@@ -12,6 +12,7 @@
 #include "rung/base/file.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/device.h"
+#include "rung/graph/rewrite.h"
 #include "rung/io/model_file.h"
 #include "rung/train/checkpoint.h"
 #include "rung/train/optimizer.h"
@@ -46,8 +47,8 @@ class Trainer {
   }
 
   TrainLog run() {
-    if (!run_.folder.empty()) make_folder();
     if (run_.resume) resume();
+    if (!run_.folder.empty()) make_folder();
     while (static_cast<int64_t>(log_.epochs.size()) < options_.epochs && !exhausted()) {
       train_epoch(static_cast<int64_t>(log_.epochs.size()));
     }
@@ -87,8 +88,29 @@ class Trainer {
     const Batch batch = placed(data_.train->batch(first, nullptr), options_);
     const bool training = net_.is_training();
     net_.eval();
-    task_.check(net_.forward(batch.input), batch);
+    try {
+      task_.check(net_.forward(batch.input), batch);
+    } catch (const Error& error) {
+      explain_misfit(batch);
+      throw;
+    }
     net_.train(training);
+  }
+
+  /// Throws rung's own words, where its rules say why the network does not take the data.
+  void explain_misfit(const Batch& batch) const {
+    const Graph& graph = net_.graph();
+    const NodeId input = graph.inputs().at(0);
+    TensorType type = graph.type({input, 0});
+    const Shape shape(batch.input.sizes().begin(), batch.input.sizes().end());
+    if (shape.size() != type.rank()) return;
+    const TensorType wanted = std::exchange(type, TensorType(type.dtype, shape, type.roles));
+    try {
+      retype(graph, {{graph.node(input).name, type}});
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("the network takes {} and the data are {}: {}",
+                                            to_string(wanted), to_string(type), error.what()));
+    }
   }
 
   void resume() {

@@ -1,0 +1,208 @@
+"""rung train."""
+
+import struct
+
+from case import Case, floats, folder, png, rung_file, safetensors
+
+TITLE = "rung train"
+
+# --- data that works: a table, pictures with masks, pictures in folders of classes, IDX files
+
+ROWS = "".join(f"{i},{i % 7},{(i * 3) % 5}\n" for i in range(60))
+CSV = {"rows.csv": "t,a,b\n" + ROWS}
+PICTURES = {f"images/{i}.png": png(16, 16) for i in range(6)} | {f"masks/{i}.png": png(16, 16, 1) for i in range(6)}
+CLASSES = {f"pictures/{kind}/{i}.png": png(8, 8, 1, value) for kind, value in [("a", 10), ("b", 200)] for i in range(6)}
+
+
+def idx(kind, shape, body=None):
+    count = 1
+    for size in shape:
+        count *= size
+    head = bytes([0, 0, kind, len(shape)]) + b"".join(struct.pack(">I", size) for size in shape)
+    return head + (bytes(count) if body is None else body)
+
+
+IDX = {"mnist/train-images-idx3-ubyte": idx(8, [20, 8, 8]), "mnist/train-labels-idx1-ubyte": idx(8, [20]),
+       "mnist/t10k-images-idx3-ubyte": idx(8, [10, 8, 8]), "mnist/t10k-labels-idx1-ubyte": idx(8, [10])}
+
+FORECAST = """[models.net]
+zoo = "lstm"
+settings = { in = 2, hidden = 4, out = 2, time = 4 }
+[data]
+task = "forecasting"
+file = "rows.csv"
+inputs = ["a", "b"]
+window = 4
+horizon = 1
+[train]
+epochs = 2
+batch = 8
+"""
+SEGMENT = """[models.net]
+zoo = "unet"
+settings = { base = 2, levels = 1, size = 16 }
+[data]
+task = "segmentation"
+images = "images"
+masks = "masks"
+[train]
+epochs = 1
+batch = 2
+"""
+CLASSIFY = """[models.net]
+zoo = "skip_net"
+settings = { depth = 4, width = 2, classes = 2, size = 8 }
+[data]
+task = "classification"
+folder = "pictures"
+channels = 1
+[train]
+epochs = 1
+batch = 4
+"""
+DIGITS = CLASSIFY.replace('folder = "pictures"', 'idx = "mnist"').replace("classes = 2", "classes = 10")
+
+
+def train(mistake, message, recipe=FORECAST, files=CSV, change=(), options="", **other):
+    """`change`: a text of the recipe, and what stands there instead."""
+    for old, new in change:
+        assert old in recipe, (mistake, old)
+        recipe = recipe.replace(old, new, 1)
+    return Case(mistake, f"rung train net.toml {options}".rstrip(), message, verb="train",
+                files={"net.toml": recipe, **files}, **other)
+
+
+def forecast(mistake, message, old, new, **other):
+    return train(mistake, message, change=[(old, new)], **other)
+
+
+def segment(mistake, message, files=None, change=(), **other):
+    return train(mistake, message, SEGMENT, {**PICTURES, **(files or {})}, change, **other)
+
+
+def without(files, name):
+    return {key: value for key, value in files.items() if key != name}
+
+
+def digits(mistake, message, name, content, **other):
+    files = without(IDX, f"mnist/{name}") if content is None else {**IDX, f"mnist/{name}": content}
+    return train(mistake, message, DIGITS, files, **other)
+
+
+RUN = "rung train net.toml --set train.epochs=1"
+CASES = [
+    # the recipe
+    Case("a recipe that is not there", "rung train net.toml", "cannot read net.toml: No such file or directory", verb="train"),
+    Case("a folder as a recipe", "rung train net.toml", "cannot read net.toml: it is a folder", files={"net.toml": folder}, verb="train"),
+    Case("no recipe", "rung train", "rung train: RECIPE is required", verb="train"),
+    train("an empty recipe", "net.toml:1 names no network: [models.NAME] with zoo or file is needed", ""),
+    train("a recipe that is a picture", "net.toml:1: Error while parsing root table: expected keys, tables, whitespace or comments, saw '…'", "\x89PNG\r\n\x1a\n\x00\x00"),
+    forecast("a syntax error in a recipe", "net.toml:8: Error while parsing value: could not determine value type", "window = 4", "window = = 4"),
+    forecast("a text that is not closed", "net.toml:6: Error while parsing string: unescaped control characters other than TAB (U+0009) are explicitly prohibited", '"rows.csv"', '"rows.csv'),
+    forecast("a key given twice in a recipe", "net.toml:9: Error while parsing key-value pair: cannot redefine existing integer 'window'", "window = 4", "window = 4\nwindow = 5"),
+    train("a recipe without [data]", "net.toml has no [data]", FORECAST.split("[data]")[0]),
+    train("a recipe without networks", "net.toml:1 names no network: [models.NAME] with zoo or file is needed", "[data]" + FORECAST.split("[data]")[1]),
+    forecast("an unknown key of a recipe", "net.toml:12: train.batches: there is no such key, did you mean batch?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, loss, optimizer, out, patience, precision, schedule, seed, side, threads", "batch = 8", "batches = 8"),
+    forecast("an unknown table of a recipe", "net.toml:10: training: there is no such key, did you mean train?; the keys here are data, models, outputs, skip, train", "[train]", "[training]"),
+    forecast("a text for a number", "net.toml:11: train.epochs must be a whole number, and it is \"two\"", "epochs = 2", 'epochs = "two"'),
+    forecast("a fraction for a whole number", "net.toml:11: train.epochs must be a whole number, and it is 2.5", "epochs = 2", "epochs = 2.5"),
+    forecast("a number for a text", "net.toml:5: data.task must be a text, and it is 1", '"forecasting"', "1"),
+    forecast("a list of the wrong type", "net.toml:7: data.inputs must be a list of texts, and it is [1,2]", '["a", "b"]', "[1, 2]"),
+    forecast("no epochs", "net.toml:11: train.epochs is 0; it is a whole number from 1 to 1000000", "epochs = 2", "epochs = 0"),
+    forecast("a batch of 0", "net.toml:12: train.batch is 0; it is a whole number from 1 to 1000000", "batch = 8", "batch = 0"),
+    forecast("a number beyond 64 bits in a recipe", "net.toml:12: Error while parsing decimal integer: '99999999999999999999' is not representable in 64 bits", "batch = 8", "batch = 99999999999999999999"),
+    forecast("a learning rate that is no number", "net.toml:11: train.optimizer.lr must be a number, and it is null", "[train]", "[train]\noptimizer = { lr = nan }"),
+    forecast("a negative learning rate", "net.toml:11: train.optimizer.lr is -1; it is a number from 0 to 1000000", "[train]", "[train]\noptimizer = { lr = -1 }"),
+    forecast("an unknown optimizer", "net.toml:10: train: optimizer.kind = 'adm' is not known; it is one of sgd, adam, adamw", "[train]", '[train]\noptimizer = { kind = "adm" }'),
+    forecast("an unknown key of the optimizer", "net.toml:11: train.optimizer.rate: there is no such key, did you mean beta1?; the keys here are beta1, beta2, decay_norms, eps, kind, lr, momentum, nesterov, weight_decay", "[train]", "[train]\noptimizer = { rate = 1 }"),
+    forecast("an unknown schedule", "net.toml:10: train: schedule.kind = 'cosinus' is not known; it is one of constant, cosine, step, one_cycle", "[train]", '[train]\nschedule = { kind = "cosinus" }'),
+    forecast("an unknown loss", "net.toml:11: train.loss.kind: there is no such key, did you mean dice?; the keys here are dice, label_smoothing", "[train]", '[train]\nloss = { kind = "hinge" }'),
+    forecast("a loss of another task", "net.toml:11: train.loss.dice is of another task: label_smoothing goes with classification, dice with segmentation", "[train]", "[train]\nloss = { dice = 1 }"),
+    forecast("an unknown precision", "net.toml:10: train: precision = 'f8' is not known; it is one of f32, bf16", "[train]", '[train]\nprecision = "f8"'),
+    forecast("an unknown device in a recipe", "'tpu' is no device; devices are cpu, cuda and cuda:NUMBER", "[train]", '[train]\ndevice = "tpu"'),
+    forecast("an unknown task", "net.toml:5: data.task = 'detection' is not known; it is one of classification, segmentation, forecasting", '"forecasting"', '"detection"'),
+    forecast("a recipe without a task", "net.toml:4: data: data.task is missing; it is one of classification, segmentation, forecasting", 'task = "forecasting"\n', ""),
+    forecast("a network of neither kind", "net.toml:1: models.net needs either zoo (a built-in network) or file (.rung)", 'zoo = "lstm"\n', ""),
+    forecast("an unknown network in a recipe", "net.toml:2: models.net.zoo: there is no built-in network 'lstn'; nearest: lstm, mlp, unet", 'zoo = "lstm"', 'zoo = "lstn"'),
+    forecast("an unknown setting in a recipe", "net.toml:2: models.net.zoo: zoo:lstm has no setting 'hiden'; it has in, hidden, layers, out, time", "hidden = 4", "hiden = 4"),
+    forecast("a network's file that is not there", "net.toml:2: models.net.file: cannot read net.rung: No such file or directory", 'zoo = "lstm"\nsettings = { in = 2, hidden = 4, out = 2, time = 4 }', 'file = "net.rung"'),
+    forecast("an environment variable that is not set", "net.toml:6: data.file = '${RUNG_NO_SUCH}/rows.csv': the environment variable RUNG_NO_SUCH is not set", '"rows.csv"', '"${RUNG_NO_SUCH}/rows.csv"'),
+    forecast("a glob of freeze that matches nothing", "'encoder.*' matches no weight to freeze; the nearest names are 'head', 'head.bias', 'head.weight'", "[data]", 'freeze = ["encoder.*"]\n[data]'),
+    forecast("everything frozen", "the network has no weight to train: all of its 6 are frozen", "[data]", 'freeze = ["*"]\n[data]'),
+    forecast("side mode of one network", "net.toml:11: train.side: side mode is for several networks, and there is one; freeze = [\"*\"] holds all its weights", "[train]", '[train]\nside = ["net"]'),
+    forecast("a skip to an unknown tap in a recipe", "net.toml: unknown tap 'hed'; the nearest names are 'head', 'last', 'lstm'", "[data]", '[[skip]]\nfrom = "lstm"\nto = "hed"\n[data]'),
+    forecast("a skip with an unknown key in a recipe", "net.toml:7: skip.0.mrege: a skip has no 'mrege'; its keys are from, to, merge, align, resize, start, width, collapse, project, out, norm, detach, name, projection_name, reduction_name", "[data]", '[[skip]]\nfrom = "lstm"\nto = "head"\nmrege = "add"\n[data]'),
+    forecast("a skip with one end in a recipe", "net.toml:4: skip.0 needs from and to, two taps", "[data]", '[[skip]]\nfrom = "lstm"\n[data]'),
+    forecast("weights of another network in a recipe", "net.toml:4: models.net.weights: w.safetensors: the weights do not fit the network: 0 matched, 6 missing, 1 unexpected, 0 of the wrong shape", "[data]", 'weights = "w.safetensors"\n[data]',
+             files={**CSV, "w.safetensors": safetensors({"w": ("F32", [2], floats(2))})}),
+    train("--set without a value", "--set 'train.epochs': the form is --set KEY=VALUE", options="--set train.epochs"),
+    train("--set of a key below a number", "--set 'train.epochs.first': there is no table in front of 'first'", options="--set train.epochs.first=1"),
+    train("--set of an unknown key", "net.toml: train.epoch: there is no such key, did you mean epochs?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, loss, optimizer, out, patience, precision, schedule, seed, side, threads", options="--set train.epoch=1"),
+    train("--set of a skip that is not there", "net.toml: skip must be a list of tables, each under [[…]], and it is {\"3\":{\"merge\":\"add\"}}", options="--set skip.3.merge=add"),
+    train("two outputs", "net.toml: training wants one input and one output; the network has the inputs a/input, b/input and the outputs a/output, b/output", """[models.a]
+zoo = "lstm"
+[models.b]
+zoo = "lstm"
+""" + "[data]" + FORECAST.split("[data]")[1]),
+    # tables
+    forecast("a table of data that is not there", "cannot read row.csv: No such file or directory", '"rows.csv"', '"row.csv"'),
+    forecast("a column that is not there", "rows.csv has no column 'c'; its columns are 't', 'a', 'b'", '["a", "b"]', '["a", "c"]'),
+    forecast("a target that is not there", "rows.csv has no column 'c'; its columns are 't', 'a', 'b'", "window = 4", 'targets = ["c"]\nwindow = 4'),
+    forecast("a window longer than the data", "rows.csv has 36 rows to train on; a window of 400 and a horizon of 1 need 401", "window = 4", "window = 400"),
+    forecast("more rows in split than there are", "data.split asks for 120 rows, and rows.csv has 60", "window = 4", "window = 4\nsplit = [100, 10, 10]"),
+    forecast("a split of two", "data.split is [train, validation, test], as shares or as numbers of rows", "window = 4", "window = 4\nsplit = [0.5, 0.5]"),
+    forecast("a network for other columns", "the network takes f32[N, 4, 3] and the data are f32[N, 4, 2]: node 'lstm': lstm(hidden=4) of (f32[N, 4, 2], f32[16, 3], f32[16, 4], f32[16], f32[16]) does not work", "in = 2", "in = 3"),
+    forecast("a network for another horizon", "foretelling 3 rows of 2 columns needs an output f32[1, 6] or f32[1, T, 2] with T of 3 or more, and the network gives f32[1, 2]", "horizon = 1", "horizon = 3"),
+    train("a text in a column of numbers", "rows.csv:7: column 'a' holds 'five', which is not a finite number", files={"rows.csv": "t,a,b\n" + ROWS.replace("5,5,0", "5,five,0")}),
+    train("a cell that is empty", "rows.csv:7: column 'a' holds '', which is not a finite number", files={"rows.csv": "t,a,b\n" + ROWS.replace("5,5,0", "5,,0")}),
+    train("a NaN in the data", "rows.csv:7: column 'a' holds 'nan', which is not a finite number", files={"rows.csv": "t,a,b\n" + ROWS.replace("5,5,0", "5,nan,0")}),
+    train("a row with too few cells", "rows.csv:7: 2 cells in a table of 3 columns", files={"rows.csv": "t,a,b\n" + ROWS.replace("5,5,0", "5,5")}),
+    train("a table of no rows", "rows.csv holds no rows: a header line and rows are needed", files={"rows.csv": "t,a,b\n"}),
+    train("an empty table", "rows.csv holds no rows: a header line and rows are needed", files={"rows.csv": ""}),
+    train("a table that is a picture", "rows.csv has no column 'a'; its columns are '…PNG'", files={"rows.csv": png(8, 8)}),
+    train("two columns of one name", "rows.csv: two columns are called 'a'", files={"rows.csv": "t,a,a\n" + ROWS}),
+    train("a quote that is not closed", "rows.csv:62: a quote is opened and not closed", files={"rows.csv": "t,a,b\n" + ROWS + '60,"1,2\n'}),
+    # pictures and masks
+    segment("a folder of images that is not there", "cannot read the folder pictures: No such file or directory", change=[('"images"', '"pictures"')]),
+    segment("a folder without images", "the folder none holds no image (.png, .jpg, .jpeg)", {"none/readme.txt": "nothing"}, [('"images"', '"none"')]),
+    train("an image without a mask", "images/3.png has no mask: there is no 3.png (or .jpg) in masks", SEGMENT, without(PICTURES, "masks/3.png")),
+    segment("a mask of another size", "images/3.png is 16 x 16 and its mask masks/3.png is 15 x 16", {"masks/3.png": png(16, 15, 1)}),
+    segment("an image that is cut short", "images/3.png is a broken PNG file: cut short", {"images/3.png": png(16, 16)[:60]}),
+    segment("an image of text", "images/3.png is neither PNG nor JPEG", {"images/3.png": "not a picture at all, but some text"}),
+    segment("a crop of no size", "net.toml:8: data.crop is [height, width], each from 1 to 16384", change=[("[train]", "crop = [0, 16]\n[train]")]),
+    segment("two channels", "net.toml:8: data.channels is 1 (grey) or 3 (colour)", change=[("[train]", "channels = 2\n[train]")]),
+    segment("a network for grey images on colour", "the network takes f32[N, 1, 16, 16] and the data are f32[N, 3, 16, 16]: node 'stage1.conv1': Conv(stride=[1, 1], padding=[1, 1], dilation=[1, 1]) of (f32[N, 3, 16, 16], f32[2, 1, 3, 3]) does not work", change=[("base = 2", "base = 2, in = 1")]),
+    segment("a network of several classes for a mask", "segmentation of the foreground needs an output f32[1, 1, H, W], and the network gives f32[1, 3, 16, 16]; a head with one channel is needed (classes = 1)", change=[("base = 2", "base = 2, classes = 3")]),
+    segment("a share of validation above 1", "net.toml:8: data.validation is 1.5; it is a number from 0 to 0.9", change=[("[train]", "validation = 1.5\n[train]")]),
+    segment("an index with an unknown part", "index.csv:3: split is 'trial'; it is one of train, val, test", {"index.csv": "id,split\n0,train\n1,trial\n"},
+            [("[train]", 'index = "index.csv"\n[train]')]),
+    segment("an index with an unknown image", "index.csv:3: there is no image '77' in images", {"index.csv": "id,split\n0,train\n77,test\n"},
+            [("[train]", 'index = "index.csv"\n[train]')]),
+    # classes
+    train("one class", "pictures holds 1 folders; one for each class is needed, two at least", CLASSIFY, {k: v for k, v in CLASSES.items() if "/b/" not in k}),
+    train("a class without images", "the folder pictures/c holds no image (.png, .jpg, .jpeg)", CLASSIFY, {**CLASSES, "pictures/c/readme.txt": "none"}),
+    train("a network of other classes", "classification of 2 classes needs an output f32[1, 2], and the network gives f32[1, 5]", CLASSIFY, CLASSES, [("classes = 2", "classes = 5")]),
+    train("pictures of different sizes", "pictures/a/0.png is [1, 8, 8] and pictures/a/9.png is [1, 8, 9]; give data.size = [height, width]", CLASSIFY, {**CLASSES, "pictures/a/9.png": png(9, 8, 1)}),
+    digits("no IDX labels", "there is neither mnist/train-labels-idx1-ubyte nor mnist/train-labels-idx1-ubyte.gz; data.idx is a folder of MNIST's four files", "train-labels-idx1-ubyte", None),
+    digits("an IDX file that is cut short", "mnist/train-images-idx3-ubyte declares 1280 bytes ([20, 8, 8]) and holds 484", "train-images-idx3-ubyte", idx(8, [20, 8, 8])[:500]),
+    digits("an IDX file of text", "mnist/train-images-idx3-ubyte is not an IDX file (the form of MNIST's files)", "train-images-idx3-ubyte", b"these are no images"),
+    digits("more IDX images than labels", "mnist/train-images-idx3-ubyte holds 20 images and mnist/train-labels-idx1-ubyte 19 labels", "train-labels-idx1-ubyte", idx(8, [19])),
+    digits("IDX images of another rank", "mnist/train-images-idx3-ubyte has shape [20, 64] and mnist/train-labels-idx1-ubyte has shape [20]; images [N, H, W] and labels [N] are needed", "train-images-idx3-ubyte", idx(8, [20, 64])),
+    digits("an IDX file of absurd sizes", "mnist/train-images-idx3-ubyte declares the shape [4294967295, 4294967295, 4294967295], which is too large", "train-images-idx3-ubyte", idx(8, [4294967295] * 3, bytes(10))),
+    digits("a label beyond the classes", "classification of 78 classes needs an output f32[1, 78], and the network gives f32[1, 10]", "train-labels-idx1-ubyte", idx(8, [20], bytes([77] * 20))),
+    train("a broken .gz file", "mnist/train-images-idx3-ubyte.gz is damaged: mnist/train-images-idx3-ubyte.gz: invalid stored block lengths", DIGITS, {**without(IDX, "mnist/train-images-idx3-ubyte"),
+                                             "mnist/train-images-idx3-ubyte.gz": b"\x1f\x8b\x08" + bytes(50)}),
+    # the training itself
+    forecast("a loss that is not finite", "the loss is inf in epoch 2, step 1: training went astray", "[train]", '[train]\noptimizer = { kind = "sgd", lr = 1e6 }',
+             options="--set train.epochs=50 --set data.relative=true", leaves="net_out"),
+    train("nothing to resume", "cannot resume: there is no checkpoint net_out/checkpoint.safetensors", options="--resume"),
+    train("resuming with other settings", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set train.batch=4", first=(RUN,), leaves="net_out"),
+    train("resuming with another network", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set models.net.settings.hidden=5", first=(RUN,), leaves="net_out"),
+    train("a checkpoint that is cut short", "net_out/checkpoint.safetensors is cut short: tensor 'w' ends at byte 8 of its data, which has 4", options="--resume",
+          files={**CSV, "net_out/checkpoint.safetensors": safetensors({"w": ("F32", [2], floats(2))})[:-4]}),
+    train("a checkpoint that is none", "cannot resume from net_out/checkpoint.safetensors: it is no checkpoint of rung", options="--resume",
+          files={**CSV, "net_out/checkpoint.safetensors": safetensors({"w": ("F32", [2], floats(2))})}),
+    train("results onto a file", "cannot make the folder rows.csv: Not a directory", options="--set train.out=rows.csv"),
+    train("results in a folder that cannot be", "cannot make the folder /proc/rung: No such file or directory", options="--set train.out=/proc/rung"),
+    train("a checkpoint on a full disk", "cannot write net_out/best.rung: File too large; nothing was changed", file_bytes=500, leaves="net_out"),
+]
