@@ -248,7 +248,7 @@ TEST(ForecastingData, SaysWhereItIsWrong) {
   options.split = {0.5, 0.25, 0.25};
   EXPECT_NE(user_error([&] { open_forecasting(options); }).find("need 3"), std::string::npos);
   options.inputs = {"c"};
-  EXPECT_NE(user_error([&] { open_forecasting(options); }).find("its columns are a"),
+  EXPECT_NE(user_error([&] { open_forecasting(options); }).find("its columns are 'a"),
             std::string::npos);
 }
 
