@@ -120,6 +120,7 @@ CASES = [
         tensors={"other": ("F32", [2], floats(2))})),
     broken("a weight of another shape", "weight 'conv.weight' is f32[108], but the network needs f32[4, 3, 3, 3]", rung_file(tensors={"conv.weight": ("F32", [108], floats(108))})),
     broken("a weight of another dtype", "weight 'conv.weight' is f16[4, 3, 3, 3], but the network needs f32[4, 3, 3, 3]", rung_file(tensors={"conv.weight": ("F16", [4, 3, 3, 3], bytes(216))})),
+    Case("a picture without a name", "rung show net.rung --svg ''", "cannot write a file without a name", files={"net.rung": GOOD}),
     Case("a picture into a folder that is not there", "rung show net.rung --svg out/net.svg", "cannot write out/net.svg: No such file or directory",
          files={"net.rung": GOOD}),
     Case("a picture onto a folder", "rung show net.rung --svg net.svg", "cannot write net.svg: Is a directory; nothing was changed",

@@ -55,6 +55,7 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, const std::function<void(FileSink)>& write) {
+  if (path.empty()) fail_user("cannot write a file without a name");
   const std::string temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
   Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
   if (file.fd < 0) fail_user("cannot write {}: {}", path.string(), std::strerror(errno));

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
@@ -19,7 +20,7 @@ struct JoinOptions {
   std::vector<std::string> taps;
   std::vector<std::string> keep;
   std::vector<std::string> settings;
-  std::string output;
+  std::optional<std::string> output;
   bool explain = false;
   uint64_t seed = 0;
 };
@@ -88,12 +89,11 @@ ZooSettings settings_for(const NamedModel& model, const std::vector<NamedModel>&
 }
 
 void check_output(const JoinOptions& options) {
-  if (options.output.empty() && !options.explain) {
+  if (!options.output && !options.explain) {
     fail_user("nothing to do: give -o OUT.rung, --explain, or both");
   }
-  const auto extension = std::filesystem::path(options.output).extension();
-  if (!options.output.empty() && extension != ".rung") {
-    fail_user("-o {}: a joined network is written as a .rung file", quoted(options.output));
+  if (options.output && std::filesystem::path(*options.output).extension() != ".rung") {
+    fail_user("-o {}: a joined network is written as a .rung file", quoted(*options.output));
   }
 }
 
@@ -111,11 +111,11 @@ void run_join(const JoinOptions& options) {
   spec.outputs = options.keep;
   const JoinPlan planned = plan(spec);
   if (options.explain) std::fputs(planned.explain().c_str(), stdout);
-  if (options.output.empty()) return;
+  if (!options.output) return;
   Model joined = planned.apply();
   draw_missing(joined, options.seed);
-  save_model(joined, options.output);
-  std::printf("wrote %s: networks %zu, skips %zu\n", options.output.c_str(), models.size(),
+  save_model(joined, *options.output);
+  std::printf("wrote %s: networks %zu, skips %zu\n", options.output->c_str(), models.size(),
               joined.graph.skips().size());
 }
 

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "rung/base/file.h"
 #include "rung/cli/open_model.h"
@@ -14,7 +15,7 @@ namespace {
 struct ShowOptions {
   std::string model;
   std::string taps;
-  std::string svg;
+  std::optional<std::string> svg;
   std::vector<std::string> settings;
   bool json = false;
 };
@@ -30,8 +31,8 @@ void show(const ShowOptions& options) {
     out = options.json ? to_json(summary) : to_text(summary);
   }
   std::fputs(out.c_str(), stdout);
-  if (!options.svg.empty()) {
-    write_file(options.svg, graph_svg(model.graph, {.title = model.name}));
+  if (options.svg) {
+    write_file(*options.svg, graph_svg(model.graph, {.title = model.name}));
   }
   if (partial.error) throw *partial.error;
 }

@@ -19,7 +19,11 @@ void check_names(const std::vector<Model>& models) {
       fail_user("network {} of {} has no name; give it one with .named(\"encoder\")", i + 1,
                 models.size());
     }
-    if (name.find_first_of("/.:@ ") != std::string::npos) {
+    const auto odd = [](char c) {
+      return std::string_view("/.:@ \x7f").find(c) != std::string_view::npos ||
+             static_cast<unsigned char>(c) < 0x20;
+    };
+    if (std::any_of(name.begin(), name.end(), odd)) {
       fail_user("a network cannot be named {}: names hold no '/', '.', ':', '@' or space",
                 quoted(name));
     }

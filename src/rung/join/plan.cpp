@@ -16,12 +16,30 @@
 namespace rung {
 namespace {
 
+// Names of nodes are paths; what taps are written with cannot stand in them.
+void check_name(const Skip& skip, const char* key, const std::string& name) {
+  const bool odd = std::any_of(name.begin(), name.end(), [](char c) {
+    return c == '@' || c == ':' || c == ' ' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
+  const bool part_missing = !name.empty() && (name.front() == '.' || name.front() == '/' ||
+                                              name.back() == '.' || name.back() == '/');
+  if (!odd && !part_missing) return;
+  fail_user(
+      "cannot join {} -> {} by {}: {} = {}\n"
+      "  rule    names hold no '@', ':', space or control character, and neither begin nor end "
+      "with '.' or '/'",
+      skip.from, skip.to, skip.merge.rule().name, key, quoted(name));
+}
+
 // Gives every skip a name: the user's, or the next free "skipN".
 std::vector<Skip> named_skips(const Graph& graph, std::vector<Skip> skips) {
   std::set<std::string> taken;
   for (const Node& node : graph.nodes()) taken.insert(split(node.name, '.').front());
   for (const auto& note : graph.skips()) taken.insert(note.name);
   for (const Skip& skip : skips) {
+    check_name(skip, "name", skip.name);
+    check_name(skip, "projection_name", skip.projection_name);
+    check_name(skip, "reduction_name", skip.reduction_name);
     if (!skip.name.empty() && !taken.insert(skip.name).second) {
       fail_user("the skip {} -> {} is named {}, and that name is taken", skip.from, skip.to,
                 quoted(skip.name));

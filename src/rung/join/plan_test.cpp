@@ -305,6 +305,30 @@ TEST(Plan, AVectorMeetsASequenceOfAnotherWidth) {
   EXPECT_EQ(plan.skips()[0].result.roles, sequence_roles());
 }
 
+TEST(Plan, NamesAreSuchAsTapsCanHave) {
+  for (const char* name : {"a b", "a:1", "a@in", "a\nb", ".a", "a/"}) {
+    EXPECT_NE(
+        refusal(chain(), {.from = "conv1", .to = "conv3", .name = name}).find("rule    names"),
+        std::string::npos)
+        << name;
+    EXPECT_NE(refusal(chain(), {.from = "conv1", .to = "conv3", .projection_name = name})
+                  .find("projection_name = "),
+              std::string::npos);
+  }
+  EXPECT_TRUE(join(chain())
+                  .skip({.from = "conv1", .to = "conv3", .name = "up.a"})
+                  .plan()
+                  .apply()
+                  .graph.find("up.a.add"));
+}
+
+TEST(Plan, AKeyIsGivenOnce) {
+  EXPECT_EQ(user_error([] { parse_skip("a -> b : add, align=none, align=auto"); }),
+            "'a -> b : add, align=none, align=auto': align is given twice");
+  EXPECT_EQ(user_error([] { parse_skip("a -> b : add, from=c"); }),
+            "'a -> b : add, from=c': from is given twice");
+}
+
 TEST(Plan, NetworksAreToldApart) {
   EXPECT_EQ(user_error([] {
               join({chain(), chain().named("b")}).plan();

@@ -1,6 +1,7 @@
 #include "rung/join/spec.h"
 
 #include <charconv>
+#include <set>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
@@ -143,15 +144,18 @@ Skip parse_skip(const std::string& text) {
   skip.to = std::string(trim(std::string_view(rest).substr(0, colon)));
   if (skip.to.empty() || after.empty()) fail_user("{} is not complete; {}", quoted(text), kForm);
   bool first = true;
+  std::set<std::string> given{"from", "to"};
   for (const auto& part : split(after, ',')) {
     const std::string item(trim(part));
     const auto equals = item.find('=');
     if (equals == std::string::npos) {
       if (!first) fail_user("{}: {} is no key=value; {}", quoted(text), quoted(item), kForm);
       skip.merge = item;
+      given.insert("merge");
     } else {
-      set_skip_field(skip, std::string(trim(item.substr(0, equals))),
-                     std::string(trim(item.substr(equals + 1))));
+      const std::string key(trim(item.substr(0, equals)));
+      set_skip_field(skip, key, std::string(trim(item.substr(equals + 1))));
+      if (!given.insert(key).second) fail_user("{}: {} is given twice", quoted(text), key);
     }
     first = false;
   }
