@@ -111,7 +111,7 @@ CASES = [
     forecast("no epochs", "net.toml:11: train.epochs is 0; it is a whole number from 1 to 1000000", "epochs = 2", "epochs = 0"),
     forecast("a batch of 0", "net.toml:12: train.batch is 0; it is a whole number from 1 to 1000000", "batch = 8", "batch = 0"),
     forecast("a number beyond 64 bits in a recipe", "net.toml:12: Error while parsing decimal integer: '99999999999999999999' is not representable in 64 bits", "batch = 8", "batch = 99999999999999999999"),
-    forecast("a learning rate that is no number", "net.toml:11: train.optimizer.lr must be a number, and it is null", "[train]", "[train]\noptimizer = { lr = nan }"),
+    forecast("a learning rate that is no number", "net.toml:11: train.optimizer.lr must be a number, and it is infinite or no number (nan)", "[train]", "[train]\noptimizer = { lr = nan }"),
     forecast("a negative learning rate", "net.toml:11: train.optimizer.lr is -1; it is a number from 0 to 1000000", "[train]", "[train]\noptimizer = { lr = -1 }"),
     forecast("an unknown optimizer", "net.toml:10: train: optimizer.kind = 'adm' is not known; it is one of sgd, adam, adamw", "[train]", '[train]\noptimizer = { kind = "adm" }'),
     forecast("an unknown key of the optimizer", "net.toml:11: train.optimizer.rate: there is no such key, did you mean beta1?; the keys here are beta1, beta2, decay_norms, eps, kind, lr, momentum, nesterov, weight_decay", "[train]", "[train]\noptimizer = { rate = 1 }"),

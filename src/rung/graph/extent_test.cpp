@@ -224,6 +224,54 @@ int idle_resizes(const JoinPlan& plan) {
   return count;
 }
 
+// Layers with windows on top of each other, at random: wherever two sizes are called equal, they
+// are so at sizes that nobody looked at.
+TEST(Extents, EqualMeansEqualBehindRandomWindows) {
+  std::mt19937 rng(11);
+  for (int round = 0; round < 20; ++round) {
+    Builder b;
+    std::vector<Value> values{b.input("x", {DType::kF32, {1, 2, 97, 98}, map_roles(4)})};
+    for (int i = 0; i < 40; ++i) {
+      const Value from = values[rng() % values.size()];
+      const auto small = [&](int64_t n) { return static_cast<int64_t>(rng() % n); };
+      const std::string name = fmt::format("n{}", i);
+      const int64_t kernel = 1 + small(4), stride = 1 + small(3), padding = small(kernel / 2 + 1);
+      try {
+        switch (rng() % 6) {
+          case 0:
+            values.push_back(
+                b.conv(name, from,
+                       {.out = 2, .kernel = {kernel}, .stride = {stride}, .padding = {padding}}));
+            break;
+          case 1:
+            values.push_back(b.max_pool(name, from, kernel, stride, padding, rng() % 2 == 0));
+            break;
+          case 2:
+            values.push_back(b.conv_transpose(
+                name, from, {.out = 2, .kernel = {kernel}, .stride = {stride}, .padding = {0}}));
+            break;
+          case 3: {
+            const double scale = std::vector<double>{2, 0.5, 1.5, 0.25}[rng() % 4];
+            values.push_back(b.add(name, ops::Resize{.scale = {scale, scale}}, {from}));
+            break;
+          }
+          case 4:
+            values.push_back(b.add(name, ops::ResizeLike{.axes = {2, 3}, .like_axes = {2, 3}},
+                                   {from, values[rng() % values.size()]}));
+            break;
+          default:
+            values.push_back(
+                b.add(name, ops::Slice{.axis = 2 + small(2), .begin = small(3)}, {from}));
+        }
+      } catch (const Error&) {  // grown too small, or too large
+      }
+      if (b.type(values.back()).shape[2] > 4000) values.pop_back();
+    }
+    EXPECT_GT(try_sizes(b.graph(), "random windows", 10), 0);
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST(Extents, LeaveOutResizesThatNeverAct) {
   const JoinPlan resnet = join(zoo("resnet18"))
                               .skip({.from = "layer1", .to = "layer3"})

@@ -117,7 +117,11 @@ const Json* TomlReader::find(const std::string& key) {
 }
 
 void TomlReader::fail_type(const std::string& key, const char* wanted) const {
-  fail_user("{} must be {}, and it is {}", where(key), wanted, value_->at(key).dump());
+  const Json& value = value_->at(key);
+  // JSON has no word for these.
+  const bool finite = !value.is_number_float() || std::isfinite(value.get<double>());
+  fail_user("{} must be {}, and it is {}", where(key), wanted,
+            finite ? value.dump() : "infinite or no number (nan)");
 }
 
 bool TomlReader::has(const std::string& key) { return find(key) != nullptr; }
