@@ -144,8 +144,20 @@ Graph without_skips(const Graph& graph, std::span<const std::string> names) {
     }
     return value;
   };
+  // What only a switched-off skip computed may not even fit any more (a length that another skip
+  // gave), so it is not copied.
+  std::vector<bool> needed(graph.size(), false);
+  const auto need = [&](Value value) {
+    needed[static_cast<size_t>(resolve(value).node.index)] = true;
+  };
+  for (const auto& output : graph.outputs()) need(output.value);
+  for (size_t i = graph.size(); i-- > 0;) {
+    if (!needed[i]) continue;
+    for (const Value value : graph.nodes()[i].inputs) need(value);
+  }
   Copier copier(graph);
   for (size_t i = 0; i < graph.size(); ++i) {
+    if (!needed[i]) continue;
     const Node& node = graph.nodes()[i];
     std::vector<Value> inputs;
     for (const Value value : node.inputs) inputs.push_back(copier(resolve(value)));

@@ -144,7 +144,12 @@ Value align(SkipWriter& w, Value x, Value target) {
                              w.skip().merge.rule().name),
                  "align = \"auto\", or another layer");
       }
-      return x;
+      // At another size one of them might be spread over the other in silence.
+      return w.step("sizes agree here, and must at others", [&](Builder& builder) {
+        const Value cut =
+            builder.add("not_smaller", ops::CropLike{.axes = axes, .like_axes = axes}, {x, target});
+        return builder.add("not_larger", ops::PadLike{.axes = axes, .like_axes = axes}, {x, cut});
+      });
     case Align::kCrop:
       if (sizes_here.any_smaller) {
         w.refuse("align = \"crop\" only cuts, and the source is smaller than the target",

@@ -278,6 +278,41 @@ TEST(Plan, AReaderThatRefusesNamesTheSkipThatReshapedItsInput) {
             std::string::npos);
 }
 
+// A single place would otherwise be spread over the target, or the target over it, in silence.
+TEST(Plan, AlignNoneHoldsAtEverySize) {
+  Builder b;
+  Value x = b.input("x", {DType::kF32, {1, 3, 2, 2}, map_roles(4)});
+  x = b.conv("conv1", x, {.out = 4, .stride = {2}, .padding = {1}});
+  x = b.conv("conv2", x, {.out = 4, .stride = {2}, .padding = {1}});
+  b.output("y", x);
+  const JoinPlan plan = join(std::move(b).finish())
+                            .skip({.from = "conv1", .to = "conv2", .align = Align::kNone})
+                            .plan();
+  const Graph& graph = plan.apply().graph;
+  ASSERT_TRUE(graph.find("skip1.not_larger")) << plan.explain();
+  TensorType larger = graph.type({graph.inputs().at(0), 0});
+  larger.shape = {1, 3, 4, 4};
+  EXPECT_NE(user_error([&] {
+              retype(graph, {{"x", larger}});
+            }).find("skip1.not_"),
+            std::string::npos);
+}
+
+//   a/x ── … ── conv3 ── 16 tokens ──┬ prepend ─ b/lstm ── 7×5 ── b/head
+//                                    └ 16 tokens, filled to 23 ── add ─┘
+TEST(Plan, SkipsThatRelyOnOneAnotherAreSwitchedOffTogether) {
+  const JoinPlan plan =
+      join({chain().named("a"), sequence().named("b")})
+          .skip({.from = "a/conv3", .to = "b/lstm", .merge = "prepend"})
+          .skip({.from = "a/conv3", .to = "b/head", .merge = "add", .align = Align::kPad})
+          .plan();
+  const Graph& graph = plan.apply().graph;
+  EXPECT_EQ(graph.type(graph.outputs().at(1).value).shape, (Shape{1, 23, 3}));
+  const std::vector<std::string> both{"skip1", "skip2"};
+  const Graph plain = without_skips(graph, both);
+  EXPECT_EQ(plain.type(plain.outputs().at(1).value).shape, (Shape{1, 7, 3}));
+}
+
 TEST(Plan, AProjectedTargetIsNoIdentity) {
   const Skip skip{
       .from = "conv1", .to = "conv2", .start = Start::kIdentity, .project = Project::kTarget};

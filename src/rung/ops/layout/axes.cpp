@@ -149,7 +149,9 @@ std::vector<TensorType> infer(const Unsqueeze& op, Types in) {
   for (size_t i = 0, next = 0; i < rank; ++i) {
     const bool added = std::find(axes.begin(), axes.end(), i) != axes.end();
     shape.push_back(added ? 1 : x.shape[next]);
-    roles.push_back(added ? Role::kNone : x.roles[next]);
+    // More places of a map; anything else could mean anything.
+    const Role role = x.is_map() && i >= 2 ? Role::kSpace : Role::kNone;
+    roles.push_back(added ? role : x.roles[next]);
     if (!added) ++next;
   }
   return output(Unsqueeze::kName, x.dtype, std::move(shape), std::move(roles));

@@ -100,6 +100,8 @@ TEST(UnsqueezeRule, PlacesAreTheOutputs) {
   EXPECT_EQ(only_output(Unsqueeze{{-1}}, {weight_type({2, 8})}), weight_type({2, 8, 1}));
   EXPECT_EQ(only_output(Unsqueeze{{1}}, {{DType::kF32, {2, 8}, vector_roles()}}).roles,
             (Roles{kBatch, kNone, kFeature}));
+  const TensorType line(DType::kF32, {2, 8, 20}, {kBatch, kChannel, kTime});
+  EXPECT_TRUE(only_output(Unsqueeze{{2}}, {line}).is_map());
   EXPECT_EQ(refusal(Unsqueeze{{6}}, {kMap}), "Unsqueeze: axis 6 is out of range for rank 5");
   EXPECT_FALSE(refusal(Unsqueeze{{1, 1}}, {kMap}).empty());
   EXPECT_FALSE(refusal(Unsqueeze{Sizes(1000000, 0)}, {kMap}).empty());
