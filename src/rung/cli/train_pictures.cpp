@@ -45,6 +45,12 @@ Tensor as_image(const at::Tensor& unit) {
   return from_torch(unit.clamp(0, 1).mul(255).round().to(at::kByte).contiguous());
 }
 
+/// With its darkest and brightest pixel black and white: microscope images are often almost black.
+at::Tensor stretched(const at::Tensor& image) {
+  const at::Tensor low = image.min(), range = image.max() - low;
+  return range.item<float>() > 0 ? (image - low) / range : image;
+}
+
 LineChart chart(const TrainLog& log, const std::string& name, auto&& value) {
   Series train{.name = "training", .x = {}, .y = {}},
       validation{.name = "validation", .x = {}, .y = {}};
@@ -65,8 +71,8 @@ std::string draw_masks(ModuleImpl& net, const Dataset& data, const Task& task,
   std::vector<std::vector<Tensor>> rows;
   for (const int64_t index : spread(data.size(), kRows)) {
     const Seen seen = look(net, data, task, options, std::vector<int64_t>{index});
-    rows.push_back(
-        {as_image(seen.batch.input[0]), as_image(seen.batch.target[0]), as_image(seen.said[0])});
+    rows.push_back({as_image(stretched(seen.batch.input[0])), as_image(seen.batch.target[0]),
+                    as_image(seen.said[0])});
   }
   save_png(folder / "predictions.png", contact_sheet(rows));
   return "predictions.png";
