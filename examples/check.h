@@ -29,6 +29,7 @@ inline void train_step(rung::Module& net, const at::Tensor& input) {
 
 inline std::string text(const at::Tensor& tensor) {
   std::string out;
-  for (const int64_t size : tensor.sizes()) out += (out.empty() ? "[" : ", ") + std::to_string(size);
+  for (const int64_t size : tensor.sizes())
+    out += (out.empty() ? "[" : ", ") + std::to_string(size);
   return out + "]";
 }

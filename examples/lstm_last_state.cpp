@@ -20,8 +20,9 @@ int main() {
   const auto parts = joined->taps({"lstm:0", "lstm:1", "head"}, x);
   check(torch::equal(parts[0].select(1, 22), parts[1][0]), "h is the last step of y");
   const auto& weights = joined->weights();
-  const at::Tensor by_hand = parts[2] + torch::linear(parts[1][0], weights.at("skip1.projection.weight"),
-                                                      weights.at("skip1.projection.bias"));
+  const at::Tensor by_hand =
+      parts[2] + torch::linear(parts[1][0], weights.at("skip1.projection.weight"),
+                               weights.at("skip1.projection.bias"));
   check(torch::allclose(joined->forward(x), by_hand), "equal to the same skip by hand");
   train_step(joined, x);
 }

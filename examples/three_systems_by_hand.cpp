@@ -1,5 +1,5 @@
-// The three systems again, from plain layers: each network is written without its skip, and the join
-// adds it. Weights have the names that they have in the ready blocks, and so the same values.
+// The three systems again, from plain layers: each network is written without its skip, and the
+// join adds it. Weights have the names that they have in the ready blocks, and so the same values.
 
 #include "check.h"
 #include "rung/rung.h"
@@ -17,11 +17,9 @@ rung::Model two_convolutions(int64_t out) {
 // An LSTM, and a linear layer of its last step.
 rung::Model last_step() {
   rung::Builder b;
-  const rung::Value x =
-      b.input("x", {rung::DType::kF32, {1, 100, 10}, rung::sequence_roles()});
+  const rung::Value x = b.input("x", {rung::DType::kF32, {1, 100, 10}, rung::sequence_roles()});
   const rung::Value sequence = b.lstm("lstm", x, {.hidden = 20});
-  const rung::Value last =
-      b.add("last", rung::ops::Slice{.axis = 1, .begin = -1}, {sequence});
+  const rung::Value last = b.add("last", rung::ops::Slice{.axis = 1, .begin = -1}, {sequence});
   b.output("output", b.linear("linear", last, 10));
   return std::move(b).finish();
 }
@@ -62,6 +60,5 @@ int main() {
   compare("add", add.apply(), rung::blocks::skip_connection_block(), image, "[1, 128, 32, 32]");
   compare("concat", concat.apply(), rung::blocks::skip_connection_block_concat(), image,
           "[1, 128, 32, 32]");
-  compare("append", append.apply(), rung::blocks::skip_connection_rnn(), sequence,
-          "[1, 101, 10]");
+  compare("append", append.apply(), rung::blocks::skip_connection_rnn(), sequence, "[1, 101, 10]");
 }

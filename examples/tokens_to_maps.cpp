@@ -12,7 +12,8 @@
 int main() {
   const rung::Model tokens =
       rung::zoo("token_transformer", {{"width", "96"}, {"patch", "8"}, {"size", "224"}});
-  const rung::Model decoder = rung::zoo("decoder", {{"in", "96"}, {"levels", "3"}, {"width", "64"}});
+  const rung::Model decoder =
+      rung::zoo("decoder", {{"in", "96"}, {"levels", "3"}, {"width", "64"}});
   const auto plan = rung::join({tokens.named("tokens"), decoder.named("decoder")})
                         .wire("tokens/output", "decoder/input")
                         .skip({.from = "tokens/layers.0", .to = "decoder/up1", .merge = "concat"})

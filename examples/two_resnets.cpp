@@ -13,15 +13,16 @@ int main() {
   rung::draw_missing(a, /*seed=*/1);
   rung::draw_missing(b, /*seed=*/2);
 
-  const auto plan = rung::join({a.named("a"), b.named("b")})
-                        .wire("a/input", "b/input")
-                        .skip({.from = "a/layer1", .to = "b/layer1", .start = rung::Start::kIdentity})
-                        .skip({.from = "a/layer2",
-                               .to = "b/layer2",
-                               .merge = "concat",
-                               .start = rung::Start::kIdentity})
-                        .keep({"b/output"})
-                        .plan();
+  const auto plan =
+      rung::join({a.named("a"), b.named("b")})
+          .wire("a/input", "b/input")
+          .skip({.from = "a/layer1", .to = "b/layer1", .start = rung::Start::kIdentity})
+          .skip({.from = "a/layer2",
+                 .to = "b/layer2",
+                 .merge = "concat",
+                 .start = rung::Start::kIdentity})
+          .keep({"b/output"})
+          .plan();
   std::cout << plan.explain();
 
   rung::Module alone(b), joined(plan.apply());

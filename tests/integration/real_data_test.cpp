@@ -1,5 +1,5 @@
-// The recipes of examples/recipes: all are read, and where the data is (RUNG_DATA, see README), each
-// is run for a little while.
+// The recipes of examples/recipes: all are read, and where the data is (RUNG_DATA, see README),
+// each is run for a little while.
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ fs::path recipe_file(const std::string& name) {
   return fs::path(RUNG_EXAMPLES) / "recipes" / (name + ".toml");
 }
 
-const std::vector<std::string> kRecipes = {"fashion_add", "fashion_concat",   "fashion_plain",
+const std::vector<std::string> kRecipes = {"fashion_add", "fashion_concat",  "fashion_plain",
                                            "nuclei",      "nuclei_no_skips", "ett_system3"};
 
 size_t layers(const Graph& graph) {
@@ -42,9 +42,15 @@ TEST(Recipes, AllAreReadAndListed) {
     SCOPED_TRACE(name);
     const Recipe recipe = load_recipe(recipe_file(name), {});
     const Graph& graph = recipe.plan.apply().graph;
-    if (name.starts_with("fashion")) { EXPECT_EQ(layers(graph), 18u); }
-    if (name == "fashion_plain" || name == "nuclei_no_skips") { EXPECT_TRUE(graph.skips().empty()); }
-    if (name == "nuclei") { EXPECT_EQ(graph.skips().size(), 3u); }
+    if (name.starts_with("fashion")) {
+      EXPECT_EQ(layers(graph), 18u);
+    }
+    if (name == "fashion_plain" || name == "nuclei_no_skips") {
+      EXPECT_TRUE(graph.skips().empty());
+    }
+    if (name == "nuclei") {
+      EXPECT_EQ(graph.skips().size(), 3u);
+    }
   }
 }
 
@@ -68,7 +74,8 @@ bool data_is_absent(const std::string& name) {
 TEST(RealData, FashionMnistIsLearned) {
   SKIP_WITHOUT("fashion-mnist");
   for (const char* name : {"fashion_add", "fashion_concat"}) {
-    const TrainLog log = run(name, {"data.limit=2500", "train.epochs=1", "train.optimizer.lr=0.05"});
+    const TrainLog log =
+        run(name, {"data.limit=2500", "train.epochs=1", "train.optimizer.lr=0.05"});
     ASSERT_TRUE(log.test);
     EXPECT_GT(log.test->metrics[0], 0.3) << name;  // one in ten is chance
   }
