@@ -31,3 +31,4 @@ rung_test(rung_torch_tests ops/eager ops/eager_layout_cases ops/eager_map_cases
 rung_test(rung_torch_tests exec/eager/convert exec/eager/module exec/eager/module_state)
 rung_test(rung_core_tests io/csv io/idx io/toml)
 rung_test(rung_torch_tests train/data train/options train/recipe train/task train/trainer)
+rung_test(rung_torch_tests exec/eager/trace)

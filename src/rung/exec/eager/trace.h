@@ -53,7 +53,8 @@ std::vector<at::Tensor> call_with(F& run, const std::vector<at::Tensor>& in) {
         if (in.size() == N) return results(run(in[I]...));
       }
       return call_with<N + 1>(run, in);
-    }(std::make_index_sequence<N>{});
+    }
+    (std::make_index_sequence<N>{});
   } else {
     fail_user("the traced function does not take {} tensors", in.size());
   }
@@ -64,13 +65,12 @@ std::vector<at::Tensor> call_with(F& run, const std::vector<at::Tensor>& in) {
 ///   auto resnet = rung::trace(*my_resnet, {torch::zeros({1, 3, 224, 224})});
 /// Taps carry the module's names (`layer1.0.conv1`), weights its state dict's keys.
 template <typename M>
-  requires std::derived_from<M, torch::nn::Module>
-Model trace(M& module, const std::vector<at::Tensor>& examples, const TraceOptions& options = {}) {
+requires std::derived_from<M, torch::nn::Module> Model
+trace(M& module, const std::vector<at::Tensor>& examples, const TraceOptions& options = {}) {
   return trace_function(
       &module,
       [&](const std::vector<at::Tensor>& in) {
-        const auto forward = [&](const auto&... x)
-          requires requires { module.forward(x...); }
+        const auto forward = [&](const auto&... x) requires requires { module.forward(x...); }
         { return module.forward(x...); };
         return detail::call_with(forward, in);
       },
@@ -79,9 +79,9 @@ Model trace(M& module, const std::vector<at::Tensor>& examples, const TraceOptio
 
 /// A function or lambda of tensors; pass the modules that it uses as `root`, for their names.
 template <typename F>
-  requires(!std::derived_from<F, torch::nn::Module>)
-Model trace(F&& function, const std::vector<at::Tensor>& examples, const TraceOptions& options = {},
-            torch::nn::Module* root = nullptr) {
+requires(!std::derived_from<F, torch::nn::Module>) Model
+    trace(F&& function, const std::vector<at::Tensor>& examples, const TraceOptions& options = {},
+          torch::nn::Module* root = nullptr) {
   return trace_function(
       root, [&](const std::vector<at::Tensor>& in) { return detail::call_with(function, in); },
       examples, options);

@@ -1,0 +1,286 @@
+#include "rung/exec/eager/trace.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/module.h"
+#include "rung/exec/eager/trace_lower.h"
+#include "rung/exec/eager/trace_names.h"
+#include "rung/ops/eager.h"
+
+namespace rung {
+namespace detail {
+
+std::vector<at::Tensor> results(const at::Tensor& tensor) { return {tensor}; }
+std::vector<at::Tensor> results(const std::vector<at::Tensor>& tensors) { return tensors; }
+
+}  // namespace detail
+
+namespace tracing {
+namespace {
+
+/// Puts a module into evaluation, and every part back into its own mode.
+class EvalGuard {
+ public:
+  explicit EvalGuard(torch::nn::Module* root) {
+    if (root == nullptr) return;
+    collect(*root);
+    root->eval();
+  }
+  ~EvalGuard() {
+    for (const auto& [module, mode] : modes_) module->train(mode);  // parents come before parts
+  }
+  EvalGuard(const EvalGuard&) = delete;
+  EvalGuard& operator=(const EvalGuard&) = delete;
+
+ private:
+  void collect(torch::nn::Module& module) {  // modules() needs a module that a shared_ptr owns
+    modes_.emplace_back(&module, module.is_training());
+    for (const auto& child : module.children()) collect(*child);
+  }
+  std::vector<std::pair<torch::nn::Module*, bool>> modes_;
+};
+
+/// Axes of the inputs that change together: the same place and size in every input.
+struct Symbol {
+  size_t axis = 0;
+  int64_t size = 0;
+  bool batch = false;
+};
+
+struct Probe {
+  std::optional<size_t> symbol;  ///< none: all at once
+  Record record;
+};
+
+/// The examples' elements over and over, so that indices stay valid ones.
+at::Tensor with_size(const at::Tensor& x, int64_t axis, int64_t size) {
+  const auto index = at::arange(size, x.options().dtype(at::kLong)).remainder(x.size(axis));
+  return x.index_select(axis, index).contiguous();
+}
+
+class Tracer {
+ public:
+  Tracer(torch::nn::Module* root, const TraceFunction& run, const std::vector<at::Tensor>& examples,
+         const TraceOptions& options)
+      : root_(root), run_(run), options_(options), weights_(weights_of(root)) {
+    check(examples);
+    base_ = record_at(examples);
+    repeat_ = record_at(examples);
+    if (!same_program(base_, repeat_)) {
+      fail_unsupported("the traced function does something else at every run");
+    }
+    name_inputs();
+  }
+
+  Model trace() {
+    probe_all();
+    while (true) {
+      try {
+        Model model = build();
+        if (const auto wrong = first_wrong(model)) {
+          fix(*wrong, "what is computed");
+        } else {
+          return model;
+        }
+      } catch (const SizeVaries& varies) {
+        fix(varies.records.front() - 1, varies.what);
+      }
+    }
+  }
+
+ private:
+  void check(const std::vector<at::Tensor>& examples) const {
+    if (examples.empty()) fail_user("tracing needs at least one example tensor");
+    for (const auto& x : examples) {
+      if (!x.defined()) fail_user("an example is an undefined tensor");
+    }
+    if (options_.input_names.size() > examples.size() ||
+        options_.input_roles.size() > examples.size()) {
+      fail_user("there are more names or roles of inputs than the {} example(s)", examples.size());
+    }
+    for (size_t i = 0; i < options_.input_roles.size(); ++i) {
+      const auto& roles = options_.input_roles[i];
+      if (!roles.empty() && roles.size() != static_cast<size_t>(examples[i].dim())) {
+        fail_user("input {} has {} axes, but {} roles are given", i, examples[i].dim(),
+                  roles.size());
+      }
+    }
+  }
+
+  Record record_at(const std::vector<at::Tensor>& inputs) const {
+    Record out = record(run_, inputs, weights_);
+    fuse_linear(out);
+    return out;
+  }
+
+  void name_inputs() {
+    for (size_t i = 0; i < base_.inputs; ++i) {
+      const std::string usual = base_.inputs == 1 ? "input" : fmt::format("input{}", i);
+      names_.push_back(i < options_.input_names.size() ? options_.input_names[i] : usual);
+      const bool given = i < options_.input_roles.size() && !options_.input_roles[i].empty();
+      roles_.push_back(given ? options_.input_roles[i] : guess_roles(base_, i));
+    }
+  }
+
+  std::vector<at::Tensor> inputs_with(const Symbol& symbol, std::vector<at::Tensor> inputs,
+                                      int64_t size) const {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const Shape& shape = base_.values[i].sizes;
+      if (symbol.axis >= shape.size() || shape[symbol.axis] != symbol.size) continue;
+      inputs[i] = with_size(inputs[i], static_cast<int64_t>(symbol.axis), size);
+    }
+    return inputs;
+  }
+
+  /// A record at other sizes, where the function takes them and does the same.
+  std::optional<Record> try_record(const std::vector<at::Tensor>& inputs, bool batch) const {
+    Record out;
+    try {
+      out = record_at(inputs);
+    } catch (const std::exception&) {
+      return std::nullopt;  // the function's own objection
+    }
+    if (same_program(base_, out)) return out;
+    if (batch) {
+      fail_user("the traced function calls other operators for another batch size");
+    }
+    return std::nullopt;
+  }
+
+  void probe_all() {
+    std::set<std::pair<size_t, int64_t>> seen;
+    for (size_t i = 0; i < base_.inputs; ++i) {
+      const Shape& shape = base_.values[i].sizes;
+      for (size_t axis = 0; axis < shape.size(); ++axis) {
+        const bool batch = roles_[i][axis] == Role::kBatch;
+        if (shape[axis] > 0 && seen.emplace(axis, shape[axis]).second) {
+          probe({axis, shape[axis], batch});
+        }
+      }
+    }
+    if (symbols_.size() < 2) return;
+    auto inputs = base_.given;
+    for (const Symbol& symbol : symbols_) inputs = inputs_with(symbol, inputs, symbol.size + 1);
+    if (auto all = try_record(inputs, false)) probes_.push_back({std::nullopt, std::move(*all)});
+  }
+
+  void probe(const Symbol& symbol) {
+    const int64_t size = symbol.size;
+    // Odd sizes at every level of a pyramid tell "twice as large" from "as large as that one".
+    std::vector<int64_t> first{size + 1};
+    if (size >= 16) first.push_back(size + 31);
+    bool free = false;
+    const auto attempt = [&](int64_t other) {
+      auto found = try_record(inputs_with(symbol, base_.given, other), symbol.batch);
+      if (!found) return false;
+      probes_.push_back({symbols_.size(), std::move(*found)});
+      return free = true;
+    };
+    for (const int64_t other : first) attempt(other);
+    for (const int64_t other : {size + 32, 2 * size, size / 2}) {
+      if (free || size < 2 || symbol.batch) break;
+      attempt(other);
+    }
+    if (free) symbols_.push_back(symbol);
+  }
+
+  /// Gives up the freedom of the size that the probe changed.
+  void fix(size_t probe, const std::string& what) {
+    const auto symbol = probes_.at(probe).symbol;
+    if (symbol && symbols_[*symbol].batch) {
+      fail_unsupported(
+          "{} of the traced function depends on the batch size in a way that a graph "
+          "cannot follow",
+          what);
+    }
+    std::vector<Probe> kept;
+    for (Probe& other : probes_) {
+      if (other.symbol && other.symbol != symbol) kept.push_back(std::move(other));
+    }
+    probes_ = std::move(kept);
+  }
+
+  Model build() const {
+    std::vector<const Record*> records{&base_};
+    for (const Probe& probe : probes_) records.push_back(&probe.record);
+    const Lowered lowered = lower(records, repeat_, weights_, names_, roles_);
+    const auto names = name_nodes(lowered, root_);
+    Model model;
+    std::vector<NodeId> ids;
+    for (size_t i = 0; i < lowered.nodes.size(); ++i) {
+      const auto& node = lowered.nodes[i];
+      std::vector<Value> inputs;
+      for (const ops::Ref ref : node.inputs) inputs.push_back(value(lowered, ids, ref));
+      ids.push_back(model.graph.add(names[i], node.op, std::move(inputs)));
+    }
+    for (size_t i = 0; i < lowered.results.size(); ++i) {
+      const std::string usual = lowered.results.size() == 1 ? "output" : fmt::format("output{}", i);
+      model.graph.add_output(usual, value(lowered, ids, lowered.results[i]));
+    }
+    for (const auto& weight : weights_) {
+      const auto found = model.graph.find(weight.name);
+      if (found && model.graph.op_as<ops::Param>(*found) != nullptr) {
+        model.weights.emplace(weight.name, from_torch(weight.tensor));
+      }
+    }
+    return model;
+  }
+  static Value value(const Lowered& lowered, const std::vector<NodeId>& ids, ops::Ref ref) {
+    const auto [node, port] = lowered.refs[static_cast<size_t>(ref)];
+    return {ids[node], port};
+  }
+
+  static bool close(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+      if (x.sizes() != y.sizes() || x.scalar_type() != y.scalar_type()) return false;
+      return x.is_floating_point() ? at::allclose(x, y, 1e-3, 1e-4, true) : at::equal(x, y);
+    });
+  }
+
+  /// Runs the graph at every size that was tried. The probe at which it differs from the function.
+  std::optional<size_t> first_wrong(const Model& model) const {
+    if (!close(base_.outputs, repeat_.outputs)) return std::nullopt;  // random by itself
+    const at::NoGradGuard no_grad;
+    Module module(model);
+    module->eval();
+    const auto right = [&](const Record& record) {
+      try {
+        return close(module->forward(record.given), record.outputs);
+      } catch (const Error&) {
+        return false;
+      }
+    };
+    if (!right(base_)) {
+      fail_unsupported("the traced graph gives other values than the function at the examples");
+    }
+    for (size_t i = 0; i < probes_.size(); ++i) {
+      if (!right(probes_[i].record)) return i;
+    }
+    return std::nullopt;
+  }
+
+  torch::nn::Module* root_;
+  const TraceFunction& run_;
+  const TraceOptions& options_;
+  const std::vector<TracedWeight> weights_;
+  Record base_, repeat_;
+  std::vector<std::string> names_;
+  std::vector<Roles> roles_;
+  std::vector<Symbol> symbols_;
+  std::vector<Probe> probes_;
+};
+
+}  // namespace
+}  // namespace tracing
+
+Model trace_function(torch::nn::Module* root, const TraceFunction& run,
+                     const std::vector<at::Tensor>& examples, const TraceOptions& options) {
+  const at::NoGradGuard no_grad;
+  const tracing::EvalGuard eval(root);
+  return tracing::Tracer(root, run, examples, options).trace();
+}
+
+}  // namespace rung

@@ -1,0 +1,154 @@
+#include <algorithm>
+#include <numeric>
+
+#include "rung/ops/layout/layout_torchscript.h"
+
+namespace rung::ops {
+namespace {
+
+/// Neighbouring axes of the input that hold the same elements as neighbouring axes of the result.
+struct Group {
+  size_t from_begin, from_end, to_begin, to_end;
+  bool kept() const { return from_end - from_begin == 1 && to_end - to_begin == 1; }
+  bool merges() const { return from_end - from_begin > 1 && to_end - to_begin == 1; }
+};
+
+int64_t product(const Dims& sizes, size_t begin, size_t end, size_t at) {
+  int64_t out = 1;
+  for (size_t i = begin; i < end; ++i) out *= sizes[i].seen[at];
+  return out;
+}
+
+bool equal(const Dims& from, const Dims& to, const Group& group) {
+  for (size_t k = 0; k < from[0].seen.size(); ++k) {
+    if (product(from, group.from_begin, group.from_end, k) !=
+        product(to, group.to_begin, group.to_end, k)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// The smallest groups that are equal at every size; the last takes axes of one that are left.
+std::vector<Group> group(const Dims& from, const Dims& to) {
+  std::vector<Group> groups;
+  size_t i = 0, j = 0;
+  while (i < from.size() && j < to.size()) {
+    Group next{i, i + 1, j, j + 1};
+    while (!equal(from, to, next)) {
+      const bool behind = product(from, i, next.from_end, 0) <= product(to, j, next.to_end, 0);
+      if (next.from_end < from.size() && (behind || next.to_end == to.size())) {
+        ++next.from_end;
+      } else if (next.to_end < to.size()) {
+        ++next.to_end;
+      } else {
+        break;
+      }
+    }
+    i = next.from_end;
+    j = next.to_end;
+    groups.push_back(next);
+  }
+  if (!groups.empty()) {
+    groups.back().from_end = from.size();
+    groups.back().to_end = to.size();
+  }
+  return groups;
+}
+
+/// One Reshape, where no more than one size must be worked out when it runs.
+std::optional<Sizes> simple_shape(const Dims& from, const Dims& to) {
+  Sizes shape;
+  bool open = false;
+  for (size_t i = 0; i < to.size(); ++i) {
+    if (!to[i].varies()) {
+      if (to[i].value() == 0) return std::nullopt;
+      shape.push_back(to[i].value());
+    } else if (i < from.size() && from[i].seen == to[i].seen) {
+      shape.push_back(0);
+    } else if (!open) {
+      shape.push_back(-1);
+      open = true;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return shape;
+}
+
+Sizes counting(size_t count) {
+  Sizes out(count);
+  std::iota(out.begin(), out.end(), 0);
+  return out;
+}
+
+/// [N, T, F] -> [N, h, w, F], or [N, F, T] -> [N, F, h, w], where h and w are another map's.
+std::optional<Ref> tokens_to_map(AtenCall& call, Ref x, size_t axis, const Dims& parts) {
+  if (call.type(x).rank() != 3 || axis == 0 || parts.size() != 2) return std::nullopt;
+  const auto like = call.find_like(parts);
+  if (!like || call.type(like->tensor).rank() != 4 || like->axes != Sizes{2, 3})
+    return std::nullopt;
+  if (axis == 2) x = call.add(Transpose{.order = {0, 2, 1}}, {x});
+  const Ref map = call.add(TokensToMap{}, {x, like->tensor});
+  return axis == 2 ? map : call.add(Transpose{.order = {0, 2, 3, 1}}, {map});
+}
+
+}  // namespace
+
+Ref split_axis(AtenCall& call, Ref x, size_t axis, const Dims& parts) {
+  const size_t rank = call.type(x).rank();
+  const auto varying =
+      std::count_if(parts.begin(), parts.end(), [](const Dim& part) { return part.varies(); });
+  if (varying > 1) {
+    if (const auto map = tokens_to_map(call, x, axis, parts)) return *map;
+    call.fix(parts);
+  }
+  // The axes behind it keep their sizes only in front of it: [a, x, b] -> [a, b, x1, x2] -> back.
+  Sizes to_end, shape;
+  for (size_t i = 0; i < rank; ++i) {
+    if (i != axis) to_end.push_back(static_cast<int64_t>(i));
+  }
+  to_end.push_back(static_cast<int64_t>(axis));
+  const bool moves = axis + 1 != rank;
+  if (moves) x = call.add(Transpose{.order = to_end}, {x});
+  shape.assign(rank - 1, 0);
+  for (const Dim& part : parts) shape.push_back(part.varies() ? -1 : part.value());
+  x = call.add(Reshape{.shape = shape}, {x});
+  if (!moves) return x;
+  Sizes back = counting(axis);
+  for (size_t i = 0; i < parts.size(); ++i) back.push_back(static_cast<int64_t>(rank - 1 + i));
+  for (size_t i = axis; i + 1 < rank; ++i) back.push_back(static_cast<int64_t>(i));
+  return call.add(Transpose{.order = back}, {x});
+}
+
+Ref reshape_to(AtenCall& call, Ref x, Dims from, const Dims& to) {
+  const auto same = [](const Dim& a, const Dim& b) { return a.seen == b.seen; };
+  if (std::equal(from.begin(), from.end(), to.begin(), to.end(), same)) return x;
+  const auto groups = from.empty() || to.empty() ? std::vector<Group>{} : group(from, to);
+  const auto changed =
+      std::count_if(groups.begin(), groups.end(), [](const Group& group) { return !group.kept(); });
+  for (const Group& group : groups) {
+    if (changed != 1 || !group.merges()) continue;
+    return call.add(Flatten{.first = static_cast<int64_t>(group.from_begin),
+                            .last = static_cast<int64_t>(group.from_end) - 1},
+                    {x});
+  }
+  if (const auto shape = simple_shape(from, to)) return call.add(Reshape{.shape = *shape}, {x});
+  for (size_t i = groups.size(); i-- > 0;) {  // from the back, so that places stay valid
+    const Group& group = groups[i];
+    if (group.kept()) continue;
+    if (!equal(from, to, group)) call.fix(to);
+    if (group.from_end - group.from_begin > 1) {
+      x = call.add(Flatten{.first = static_cast<int64_t>(group.from_begin),
+                           .last = static_cast<int64_t>(group.from_end) - 1},
+                   {x});
+    }
+    const auto begin = to.begin();
+    const Dims parts(begin + static_cast<int64_t>(group.to_begin),
+                     begin + static_cast<int64_t>(group.to_end));
+    if (parts.size() > 1) x = split_axis(call, x, group.from_begin, parts);
+  }
+  return x;
+}
+
+}  // namespace rung::ops
