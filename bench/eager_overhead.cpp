@@ -5,7 +5,8 @@
 //                                   the ratio of each pair (median, quartiles), and peak memory
 //   bench_eager_overhead --check    exits with 1 where outputs or gradients differ, or where the
 //                                   graph needs more memory; measures no time
-//   bench_eager_overhead --seconds 60      of measuring for each row (20)
+//   bench_eager_overhead --cpu      the CPU time of one thread, where other programs share the
+//   machine
 #include <ATen/Parallel.h>
 #include <c10/core/Allocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
@@ -14,9 +15,8 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
+#include <ctime>
 #include <string>
 #include <thread>
 
@@ -288,10 +288,16 @@ int64_t peak_bytes(const Network& network, const Pair& pair) {
   return counter->peak();
 }
 
-double seconds(const Network& network, const Pair& pair) {
-  const auto start = std::chrono::steady_clock::now();
+double now(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+double seconds(const Network& network, const Pair& pair, clockid_t clock) {
+  const double start = now(clock);
   step(network, pair);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return now(clock) - start;
 }
 
 double quantile(std::vector<double> values, double share) {
@@ -299,15 +305,16 @@ double quantile(std::vector<double> values, double share) {
   return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
 }
 
-void measure(const Pair& pair, double budget) {
+void measure(const Pair& pair, clockid_t clock) {
+  constexpr double kBudget = 10;  // seconds
   std::vector<double> graph, hand, ratios;
   double spent = 0;
   // Whoever runs second finds the caches warm, so that changes from pair to pair.
-  for (size_t round = 0; spent < budget || ratios.size() < 20; ++round) {
+  for (size_t round = 0; spent < kBudget || ratios.size() < 20; ++round) {
     double a = 0, b = 0;
-    if (round % 2 == 0) a = seconds(pair.graph, pair);
-    b = seconds(pair.hand, pair);
-    if (round % 2 == 1) a = seconds(pair.graph, pair);
+    if (round % 2 == 0) a = seconds(pair.graph, pair, clock);
+    b = seconds(pair.hand, pair, clock);
+    if (round % 2 == 1) a = seconds(pair.graph, pair, clock);
     spent += a + b;
     if (round < 4) continue;  // warming up
     graph.push_back(a);
@@ -337,8 +344,9 @@ std::vector<Pair> make_pairs() {
           make_pair<SkipNet>("skip_net, inference, 1 x 28 x 28", net, image(1, 1, 28), false)};
 }
 
-int run(bool check, double budget) {
-  at::set_num_threads(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+int run(bool check, bool cpu) {
+  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  at::set_num_threads(cpu ? 1 : cores);
   torch::manual_seed(0);
   int failures = 0;
   fmt::print("{:<34} {:>9} {:>9}   {:<22} {:>8}  peak memory, graph and by hand\n", "",
@@ -350,7 +358,7 @@ int run(bool check, double budget) {
     if (check) {
       fmt::print("{:<34}", pair.name);
     } else {
-      measure(pair, budget);
+      measure(pair, cpu ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC);
     }
     fmt::print("   {:.2f} MiB, {:.2f} MiB{}{}\n", static_cast<double>(graph) / (1 << 20),
                static_cast<double>(hand) / (1 << 20), wrong.empty() ? "" : "  WRONG: ", wrong);
@@ -364,11 +372,9 @@ int run(bool check, double budget) {
 
 int main(int argc, char** argv) {
   const std::string option = argc > 1 ? argv[1] : "";
-  if (argc == 1) return run(false, 20);
-  if (argc == 2 && option == "--check") return run(true, 0);
-  if (argc == 3 && option == "--seconds" && std::atof(argv[2]) > 0) {
-    return run(false, std::atof(argv[2]));
-  }
-  fmt::print(stderr, "usage: bench_eager_overhead [--check | --seconds N]\n");
+  if (argc == 1) return run(false, false);
+  if (argc == 2 && option == "--check") return run(true, false);
+  if (argc == 2 && option == "--cpu") return run(false, true);
+  fmt::print(stderr, "usage: bench_eager_overhead [--check | --cpu]\n");
   return 2;
 }
