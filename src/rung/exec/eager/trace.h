@@ -26,6 +26,10 @@ using TraceFunction = std::function<std::vector<at::Tensor>(const std::vector<at
 
 /// Records what `run` does to `examples` as a graph. Modules registered under `root` (null: none)
 /// give the names of taps and weights. The weights are the module's own memory.
+/// The function runs in evaluation mode, at the examples and at a few other sizes, so that sizes
+/// which followed the input's are followed by the graph; one that it cannot follow stays as traced.
+/// Branches are recorded as they were taken: what depends on values, or on is_training(), is not
+/// seen.
 /// Throws a user error where the function has no tensor result, depends on a tensor that is
 /// neither input nor registered weight, or gives other operators for another batch size.
 Model trace_function(torch::nn::Module* root, const TraceFunction& run,
