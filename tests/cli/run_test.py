@@ -208,7 +208,7 @@ class Run(unittest.TestCase):
     def test_wrong_options(self):
         given = ["--input", "x=randn"]
         self.assertIn(".npy", self.refuses(2, *SMALL, *given, "-o", "y.txt"))
-        self.assertIn("cpu and cuda", self.refuses(2, *SMALL, *given, "--device", "tpu"))
+        self.assertIn("devices are cpu, cuda", self.refuses(2, *SMALL, *given, "--device", "tpu"))
         self.assertIn("--threads", self.refuses(2, *SMALL, *given, "--threads", "-1"))
         self.assertIn("unknown option", self.refuses(2, *SMALL, *given, "--tapp", "conv1"))
         self.assertIn("no such", self.refuses(2, "absent.rung", *given).lower())
