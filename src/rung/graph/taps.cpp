@@ -46,6 +46,11 @@ Value choose(const Graph& graph, std::string_view name, std::string_view base,
 
 }  // namespace
 
+bool can_stand_in_name(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte > 0x20 && byte != 0x7f && c != '@' && c != ':';
+}
+
 TapIndex::TapIndex(const Graph& graph) : graph_(graph), users_(graph) {
   for (size_t i = 0; i < graph.size(); ++i) {
     const Node& node = graph.nodes()[i];

@@ -10,6 +10,10 @@
 
 namespace rung {
 
+/// Whether a name may hold the character, so that a tap can be written with it: no '@', ':', space
+/// or control character.
+bool can_stand_in_name(char c);
+
 /// A place in a graph that can be read or joined.
 struct Tap {
   std::string name;  ///< as written

@@ -159,40 +159,30 @@ std::optional<bool> TomlReader::boolean(const std::string& key) {
   return value->get<bool>();
 }
 
-std::optional<std::vector<int64_t>> TomlReader::integers(const std::string& key) {
+template <typename T>
+std::optional<std::vector<T>> TomlReader::list(const std::string& key, const char* wanted,
+                                               bool (Json::*is)() const) {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_array()) fail_type(key, "a list of whole numbers");
-  std::vector<int64_t> out;
+  if (!value->is_array()) fail_type(key, wanted);
+  std::vector<T> out;
   for (const Json& entry : *value) {
-    if (!entry.is_number_integer()) fail_type(key, "a list of whole numbers");
-    out.push_back(entry.get<int64_t>());
+    if (!(entry.*is)()) fail_type(key, wanted);
+    out.push_back(entry.get<T>());
   }
   return out;
+}
+
+std::optional<std::vector<int64_t>> TomlReader::integers(const std::string& key) {
+  return list<int64_t>(key, "a list of whole numbers", &Json::is_number_integer);
 }
 
 std::optional<std::vector<double>> TomlReader::numbers(const std::string& key) {
-  const Json* value = find(key);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_array()) fail_type(key, "a list of numbers");
-  std::vector<double> out;
-  for (const Json& entry : *value) {
-    if (!entry.is_number()) fail_type(key, "a list of numbers");
-    out.push_back(entry.get<double>());
-  }
-  return out;
+  return list<double>(key, "a list of numbers", &Json::is_number);
 }
 
 std::optional<std::vector<std::string>> TomlReader::texts(const std::string& key) {
-  const Json* value = find(key);
-  if (value == nullptr) return std::nullopt;
-  if (!value->is_array()) fail_type(key, "a list of texts");
-  std::vector<std::string> out;
-  for (const Json& entry : *value) {
-    if (!entry.is_string()) fail_type(key, "a list of texts");
-    out.push_back(entry.get<std::string>());
-  }
-  return out;
+  return list<std::string>(key, "a list of texts", &Json::is_string);
 }
 
 std::optional<TomlReader> TomlReader::table(const std::string& key) {

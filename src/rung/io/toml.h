@@ -64,6 +64,9 @@ class TomlReader {
   TomlReader(const TomlDocument& document, const nlohmann::json& value, std::string path)
       : document_(&document), value_(&value), path_(std::move(path)) {}
   const nlohmann::json* find(const std::string& key);
+  template <typename T>
+  std::optional<std::vector<T>> list(const std::string& key, const char* wanted,
+                                     bool (nlohmann::json::*is)() const);
   [[noreturn]] void fail_type(const std::string& key, const char* wanted) const;
   std::string path(const std::string& key) const;
 

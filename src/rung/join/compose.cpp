@@ -6,6 +6,7 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/graph/rewrite.h"
+#include "rung/graph/taps.h"
 
 namespace rung {
 namespace {
@@ -19,11 +20,8 @@ void check_names(const std::vector<Model>& models) {
       fail_user("network {} of {} has no name; give it one with .named(\"encoder\")", i + 1,
                 models.size());
     }
-    const auto odd = [](char c) {
-      return std::string_view("/.:@ \x7f").find(c) != std::string_view::npos ||
-             static_cast<unsigned char>(c) < 0x20;
-    };
-    if (std::any_of(name.begin(), name.end(), odd)) {
+    const auto fits = [](char c) { return can_stand_in_name(c) && c != '/' && c != '.'; };
+    if (!std::all_of(name.begin(), name.end(), fits)) {
       fail_user("a network cannot be named {}: names hold no '/', '.', ':', '@' or space",
                 quoted(name));
     }

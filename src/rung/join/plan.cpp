@@ -6,6 +6,7 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/graph/rewrite.h"
+#include "rung/graph/taps.h"
 #include "rung/join/adapt.h"
 #include "rung/join/compose.h"
 #include "rung/join/connect.h"
@@ -18,12 +19,10 @@ namespace {
 
 // Names of nodes are paths; what taps are written with cannot stand in them.
 void check_name(const Skip& skip, const char* key, const std::string& name) {
-  const bool odd = std::any_of(name.begin(), name.end(), [](char c) {
-    return c == '@' || c == ':' || c == ' ' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  });
+  const bool fits = std::all_of(name.begin(), name.end(), can_stand_in_name);
   const bool part_missing = !name.empty() && (name.front() == '.' || name.front() == '/' ||
                                               name.back() == '.' || name.back() == '/');
-  if (!odd && !part_missing) return;
+  if (fits && !part_missing) return;
   fail_user(
       "cannot join {} -> {} by {}: {} = {}\n"
       "  rule    names hold no '@', ':', space or control character, and neither begin nor end "

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
@@ -55,12 +54,6 @@ class LabelledImages : public Dataset {
   Augment augment_;
 };
 
-std::vector<int64_t> range(int64_t from, int64_t to) {
-  std::vector<int64_t> out(static_cast<size_t>(std::max<int64_t>(0, to - from)));
-  std::iota(out.begin(), out.end(), from);
-  return out;
-}
-
 std::vector<int64_t> pick(const std::vector<int64_t>& from, int64_t first, int64_t count) {
   return {from.begin() + first, from.begin() + first + count};
 }
@@ -111,7 +104,7 @@ OpenedData open_idx(const ClassificationData& options) {
   out.parts.validation = std::make_shared<LabelledImages>(
       train, pick(order, parts.train, parts.validation), Augment{});
   out.parts.test =
-      std::make_shared<LabelledImages>(test, range(0, test->labels.size(0)), Augment{});
+      std::make_shared<LabelledImages>(test, in_order(test->labels.size(0)), Augment{});
   const int64_t classes = train->labels.max().item<int64_t>() + 1;
   for (int64_t i = 0; i < classes; ++i) out.names.push_back(std::to_string(i));
   return out;
@@ -176,7 +169,7 @@ OpenedData open_folder(const ClassificationData& options) {
   if (own_test) {
     const auto test = read_folders(options.folder / "test", out.names, options);
     out.parts.test =
-        std::make_shared<LabelledImages>(test, range(0, test->labels.size(0)), Augment{});
+        std::make_shared<LabelledImages>(test, in_order(test->labels.size(0)), Augment{});
   } else {
     out.parts.test = std::make_shared<LabelledImages>(
         source, pick(order, parts.train + parts.validation, parts.test), Augment{});

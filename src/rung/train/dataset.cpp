@@ -8,9 +8,14 @@
 
 namespace rung {
 
-std::vector<int64_t> shuffled(int64_t n, Rng& rng) {
+std::vector<int64_t> in_order(int64_t n) {
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), 0);
+  return order;
+}
+
+std::vector<int64_t> shuffled(int64_t n, Rng& rng) {
+  auto order = in_order(n);
   for (size_t i = order.size(); i > 1; --i) {
     std::swap(order[i - 1],
               order[static_cast<size_t>(rng.integer(0, static_cast<int64_t>(i) - 1))]);

@@ -48,7 +48,9 @@ struct OpenedData {
   std::string text;  ///< one line about what was read
 };
 
-/// The numbers 0 … n-1 in an order drawn from `rng`.
+/// The numbers 0 … n-1.
+std::vector<int64_t> in_order(int64_t n);
+/// The same in an order drawn from `rng`.
 std::vector<int64_t> shuffled(int64_t n, Rng& rng);
 
 /// Splits an order into batches of samples of equal shape, at most `size` in each: a batch goes out

@@ -40,16 +40,22 @@ void read_augment(TomlReader& parent, Augment& augment) {
   table->finish();
 }
 
+/// What both kinds of data made of images have.
+template <typename Data>
+void read_images(TomlReader& table, Data& data) {
+  data.channels = read_channels(table);
+  table.read("validation", data.validation, 0, 0.9);
+  table.read("test", data.test, 0, 0.9);
+  read_augment(table, data.augment);
+}
+
 ClassificationData classification(TomlReader& table, const std::filesystem::path& base) {
   ClassificationData data;
   data.idx = read_path(table, "idx", base);
   data.folder = read_path(table, "folder", base);
   data.size = read_size(table, "size");
-  data.channels = read_channels(table);
-  table.read("validation", data.validation, 0, 0.9);
-  table.read("test", data.test, 0, 0.9);
+  read_images(table, data);
   table.read("limit", data.limit, 0, int64_t{1} << 40);
-  read_augment(table, data.augment);
   if (data.idx.empty() == data.folder.empty()) {
     fail_user("{} needs either idx or folder", table.where());
   }
@@ -62,10 +68,7 @@ SegmentationData segmentation(TomlReader& table, const std::filesystem::path& ba
   data.masks = read_path(table, "masks", base);
   data.index = read_path(table, "index", base);
   data.crop = read_size(table, "crop");
-  data.channels = read_channels(table);
-  table.read("validation", data.validation, 0, 0.9);
-  table.read("test", data.test, 0, 0.9);
-  read_augment(table, data.augment);
+  read_images(table, data);
   if (data.images.empty() || data.masks.empty()) {
     fail_user("{} needs images and masks, two folders", table.where());
   }

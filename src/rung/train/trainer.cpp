@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "rung/base/cores.h"
 #include "rung/base/error.h"
@@ -212,11 +211,10 @@ class Trainer {
   }
 
   void keep_best() {
-    if (!run_.folder.empty()) {
-      save_model(net_.model(), file("best.rung"));
-    }
+    const Model model = net_.model();
+    if (!run_.folder.empty()) save_model(model, file("best.rung"));
     best_.clear();
-    for (auto& [name, tensor] : net_.model().weights) best_.emplace(name, tensor.clone());
+    for (const auto& [name, tensor] : model.weights) best_.emplace(name, tensor.clone());
   }
 
   void save() const {
@@ -259,12 +257,10 @@ PartResult evaluate(ModuleImpl& net, const Dataset& data, const Task& task,
   const torch::NoGradGuard no_grad;
   const bool training = net.is_training();
   net.eval();
-  std::vector<int64_t> order(static_cast<size_t>(data.size()));
-  std::iota(order.begin(), order.end(), 0);
   const int64_t size = options.eval_batch > 0 ? options.eval_batch : options.batch;
   const auto score = task.score();
   double loss_sum = 0;
-  for (const auto& indices : make_batches(data, order, size, false)) {
+  for (const auto& indices : make_batches(data, in_order(data.size()), size, false)) {
     const Batch batch = placed(data.batch(indices, nullptr), options);
     const Autocast autocast(options);
     const at::Tensor output = net.forward(batch.input);

@@ -188,15 +188,15 @@ class Namer {
     return out;
   }
 
-  /// Whether a step joins nothing but what was made in this block or enters it.
-  bool stays_inside(const Step& step, const std::string& block) const {
+  /// Whether a step joins nothing but what was made in a block or enters it, at node `entry`.
+  bool stays_inside(const Step& step, size_t entry) const {
     size_t computed = 0;
     for (const size_t i : step.nodes) {
       for (const ops::Ref ref : lowered_.nodes[i].inputs) {
         const size_t from = lowered_.refs[static_cast<size_t>(ref)].first;
         if (!lowered_.nodes[from].call) continue;
         ++computed;
-        if (from < first_needed_by(block)) return false;
+        if (from < entry) return false;
       }
     }
     return computed > 1;
@@ -260,8 +260,9 @@ class Namer {
   size_t tail_end(size_t begin, size_t end, const std::string& block, bool stays) const {
     if (stays || block.empty()) return begin;
     size_t tail = begin;
+    const size_t entry = first_needed_by(block);
     for (size_t i = begin; i < end; ++i) {
-      if (stays_inside(steps_[i], block)) tail = i + 1;
+      if (stays_inside(steps_[i], entry)) tail = i + 1;
     }
     const auto is_activation = [&](size_t i) {
       const Op& op = lowered_.nodes[steps_[i].nodes.back()].op;
