@@ -383,7 +383,7 @@ Outputs rule(const ops::Opaque&, const Call& c) {
 }  // namespace
 
 void Extents::update(const Graph& graph) {
-  sizes_.reserve(graph.size());
+  // No reserve: to ask for the exact size at every call would move everything every time.
   while (sizes_.size() < graph.size()) {
     const Node& node = graph.nodes()[sizes_.size()];
     Call call{table_, node, {}, {}};
