@@ -101,7 +101,8 @@ std::vector<std::string> nearest(std::string_view name, std::span<const std::str
   for (const auto& candidate : candidates) {
     size_t score = 2 * edit_distance(key, std::string_view(candidate).substr(0, 128));
     // A name that contains what was typed is a likely meaning even when it is much longer.
-    if (!key.empty() && candidate.find(key) != std::string::npos) score = std::min<size_t>(score, 3);
+    if (!key.empty() && candidate.find(key) != std::string::npos)
+      score = std::min<size_t>(score, 3);
     // So is one that begins it: Conv for Convolution.
     if (candidate.size() >= 3 && key.starts_with(candidate)) score = std::min<size_t>(score, 3);
     scored.emplace_back(score, &candidate);
@@ -133,7 +134,10 @@ std::string with_unit(double value) {
     value /= 1000;
     ++unit;
   }
-  const int digits = unit == 0 ? 0 : std::fabs(value) < 9.995 ? 2 : std::fabs(value) < 99.95 ? 1 : 0;
+  const int digits = unit == 0                  ? 0
+                     : std::fabs(value) < 9.995 ? 2
+                     : std::fabs(value) < 99.95 ? 1
+                                                : 0;
   return fmt::format("{:.{}f}{}", value, digits, kUnits[unit]);
 }
 

@@ -47,8 +47,9 @@ TEST(Csv, RefusesWhatIsNoFiniteNumber) {
     EXPECT_NE(message.find("t.csv:3: column"), std::string::npos) << message;
   }
   const Csv csv = read("a,b\n1,2\n");
-  EXPECT_NE(user_error([&] { csv.column("c"); }).find("has no column 'c'; its columns are 'a', 'b'"),
-            std::string::npos);
+  EXPECT_NE(
+      user_error([&] { csv.column("c"); }).find("has no column 'c'; its columns are 'a', 'b'"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -28,8 +28,8 @@ struct SkipPlan {
   int64_t bytes_held = 0;  ///< the source, kept alive until the merge
 };
 
-/// The lines below the skip's own in `JoinPlan::explain`: both ends, the result, and a table of what
-/// is inserted, with what it costs and why.
+/// The lines below the skip's own in `JoinPlan::explain`: both ends, the result, and a table of
+/// what is inserted, with what it costs and why.
 std::string explain_steps(const SkipPlan& plan);
 
 /// The decisions of a join as a value, and the graph that they lead to. The networks that were

@@ -54,16 +54,15 @@ Tensor Tensor::i64(Shape shape, std::vector<int64_t> values) {
 
 template <typename T>
 std::span<T> Tensor::as() const {
-  const bool matches = (std::is_same_v<T, float> && dtype_ == DType::kF32) ||
-                       (std::is_same_v<T, double> && dtype_ == DType::kF64) ||
-                       (std::is_same_v<T, int64_t> && dtype_ == DType::kI64) ||
-                       (std::is_same_v<T, int32_t> && dtype_ == DType::kI32) ||
-                       (std::is_same_v<T, int16_t> && dtype_ == DType::kI16) ||
-                       (std::is_same_v<T, int8_t> && dtype_ == DType::kI8) ||
-                       (std::is_same_v<T, uint8_t> &&
-                        (dtype_ == DType::kU8 || dtype_ == DType::kBool)) ||
-                       (std::is_same_v<T, uint16_t> &&
-                        (dtype_ == DType::kF16 || dtype_ == DType::kBF16));
+  const bool matches =
+      (std::is_same_v<T, float> && dtype_ == DType::kF32) ||
+      (std::is_same_v<T, double> && dtype_ == DType::kF64) ||
+      (std::is_same_v<T, int64_t> && dtype_ == DType::kI64) ||
+      (std::is_same_v<T, int32_t> && dtype_ == DType::kI32) ||
+      (std::is_same_v<T, int16_t> && dtype_ == DType::kI16) ||
+      (std::is_same_v<T, int8_t> && dtype_ == DType::kI8) ||
+      (std::is_same_v<T, uint8_t> && (dtype_ == DType::kU8 || dtype_ == DType::kBool)) ||
+      (std::is_same_v<T, uint16_t> && (dtype_ == DType::kF16 || dtype_ == DType::kBF16));
   if (!matches) fail_bug("a {} tensor was read as another type", name(dtype_));
   return {reinterpret_cast<T*>(data()), static_cast<size_t>(elements())};
 }
@@ -85,16 +84,25 @@ Tensor Tensor::clone() const {
 double Tensor::at(int64_t index) const {
   const auto i = static_cast<size_t>(index);
   switch (dtype_) {
-    case DType::kF32: return as<float>()[i];
-    case DType::kF64: return as<double>()[i];
-    case DType::kF16: return f16_to_float(as<uint16_t>()[i]);
-    case DType::kBF16: return bf16_to_float(as<uint16_t>()[i]);
-    case DType::kI8: return as<int8_t>()[i];
+    case DType::kF32:
+      return as<float>()[i];
+    case DType::kF64:
+      return as<double>()[i];
+    case DType::kF16:
+      return f16_to_float(as<uint16_t>()[i]);
+    case DType::kBF16:
+      return bf16_to_float(as<uint16_t>()[i]);
+    case DType::kI8:
+      return as<int8_t>()[i];
     case DType::kU8:
-    case DType::kBool: return as<uint8_t>()[i];
-    case DType::kI16: return as<int16_t>()[i];
-    case DType::kI32: return as<int32_t>()[i];
-    case DType::kI64: return static_cast<double>(as<int64_t>()[i]);
+    case DType::kBool:
+      return as<uint8_t>()[i];
+    case DType::kI16:
+      return as<int16_t>()[i];
+    case DType::kI32:
+      return as<int32_t>()[i];
+    case DType::kI64:
+      return static_cast<double>(as<int64_t>()[i]);
   }
   fail_bug("unknown dtype");
 }
@@ -102,16 +110,36 @@ double Tensor::at(int64_t index) const {
 void Tensor::set(int64_t index, double value) {
   const auto i = static_cast<size_t>(index);
   switch (dtype_) {
-    case DType::kF32: as<float>()[i] = static_cast<float>(value); return;
-    case DType::kF64: as<double>()[i] = value; return;
-    case DType::kF16: as<uint16_t>()[i] = float_to_f16(static_cast<float>(value)); return;
-    case DType::kBF16: as<uint16_t>()[i] = float_to_bf16(static_cast<float>(value)); return;
-    case DType::kI8: as<int8_t>()[i] = static_cast<int8_t>(value); return;
-    case DType::kU8: as<uint8_t>()[i] = static_cast<uint8_t>(value); return;
-    case DType::kBool: as<uint8_t>()[i] = value != 0; return;
-    case DType::kI16: as<int16_t>()[i] = static_cast<int16_t>(value); return;
-    case DType::kI32: as<int32_t>()[i] = static_cast<int32_t>(value); return;
-    case DType::kI64: as<int64_t>()[i] = static_cast<int64_t>(value); return;
+    case DType::kF32:
+      as<float>()[i] = static_cast<float>(value);
+      return;
+    case DType::kF64:
+      as<double>()[i] = value;
+      return;
+    case DType::kF16:
+      as<uint16_t>()[i] = float_to_f16(static_cast<float>(value));
+      return;
+    case DType::kBF16:
+      as<uint16_t>()[i] = float_to_bf16(static_cast<float>(value));
+      return;
+    case DType::kI8:
+      as<int8_t>()[i] = static_cast<int8_t>(value);
+      return;
+    case DType::kU8:
+      as<uint8_t>()[i] = static_cast<uint8_t>(value);
+      return;
+    case DType::kBool:
+      as<uint8_t>()[i] = value != 0;
+      return;
+    case DType::kI16:
+      as<int16_t>()[i] = static_cast<int16_t>(value);
+      return;
+    case DType::kI32:
+      as<int32_t>()[i] = static_cast<int32_t>(value);
+      return;
+    case DType::kI64:
+      as<int64_t>()[i] = static_cast<int64_t>(value);
+      return;
   }
 }
 
@@ -136,7 +164,8 @@ float f16_to_float(uint16_t bits) {
   const uint32_t exponent = (bits >> 10) & 0x1f;
   const uint32_t mantissa = bits & 0x3ff;
   if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000 | (mantissa << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
   const float tiny = std::ldexp(static_cast<float>(mantissa), -24);
   return sign != 0 ? -tiny : tiny;
 }

@@ -22,8 +22,8 @@ std::string to_string(const Shape& shape);  ///< "[1, 64, 32, 32]"
 enum class Role : uint8_t { kNone, kBatch, kChannel, kSpace, kTime, kFeature };
 using Roles = std::vector<Role>;
 
-std::string_view name(Role role);                    ///< "batch", …; kNone is "?"
-Role role_from_name(std::string_view name);          ///< throws a user error listing the names
+std::string_view name(Role role);            ///< "batch", …; kNone is "?"
+Role role_from_name(std::string_view name);  ///< throws a user error listing the names
 
 /// (batch, channel, space, …) of that rank.
 Roles map_roles(size_t rank);

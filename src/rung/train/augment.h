@@ -8,10 +8,10 @@ namespace rung {
 
 /// Random changes of training images. Each is off at its default.
 struct Augment {
-  int64_t shift = 0;    ///< moves by up to so many pixels both ways; zeros come in
-  bool flip = false;    ///< left-right, every second time
-  bool rotate = false;  ///< by quarter turns and reflections, all eight equally often; of images
-                        ///< that are not square, by half turns
+  int64_t shift = 0;      ///< moves by up to so many pixels both ways; zeros come in
+  bool flip = false;      ///< left-right, every second time
+  bool rotate = false;    ///< by quarter turns and reflections, all eight equally often; of images
+                          ///< that are not square, by half turns
   double brightness = 0;  ///< adds a number from ±this to all of 0 … 1
   int64_t erase = 0;      ///< blanks a square of so many pixels, every second time
 };

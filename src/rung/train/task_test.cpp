@@ -15,23 +15,27 @@ TEST(ClassificationTask, LossAndAccuracyAreThoseOfTheLogits) {
   score->add(output, batch);
   EXPECT_DOUBLE_EQ(score->values()[0], 2.0 / 3);
   const double e = std::exp(1.0);
-  const double expected =
-      -(std::log(e * e / (e * e + 2)) + std::log(e * e * e / (e * e * e + e + 1)) +
-        std::log(1 / (e + 2))) / 3;
+  const double expected = -(std::log(e * e / (e * e + 2)) +
+                            std::log(e * e * e / (e * e * e + e + 1)) + std::log(1 / (e + 2))) /
+                          3;
   EXPECT_NEAR(task->loss(output, batch).item<double>(), expected, 1e-6);
-  EXPECT_NE(user_error([&] { task->check(at::zeros({3, 4}), batch); })
-                .find("needs an output f32[3, 3], and the network gives f32[3, 4]"),
+  EXPECT_NE(user_error([&] {
+              task->check(at::zeros({3, 4}), batch);
+            }).find("needs an output f32[3, 3], and the network gives f32[3, 4]"),
             std::string::npos);
 }
 
 TEST(SegmentationTask, IouOverAllPixelsAndOverImages) {
   const auto task = segmentation_task({});
-  const at::Tensor truth = torch::tensor({1.f, 1.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f}).view({2, 1, 2, 2});
-  const at::Tensor output = torch::tensor({1.f, -1.f, 1.f, -1.f, -1.f, -1.f, -1.f, -1.f}).view({2, 1, 2, 2});
+  const at::Tensor truth =
+      torch::tensor({1.f, 1.f, 0.f, 0.f, 0.f, 0.f, 0.f, 0.f}).view({2, 1, 2, 2});
+  const at::Tensor output =
+      torch::tensor({1.f, -1.f, 1.f, -1.f, -1.f, -1.f, -1.f, -1.f}).view({2, 1, 2, 2});
   const auto score = task->score();
   score->add(output, {at::zeros({2, 1, 2, 2}), truth});
-  EXPECT_DOUBLE_EQ(score->values()[0], 1.0 / 3);            // one of three pixels
-  EXPECT_DOUBLE_EQ(score->values()[1], (1.0 / 3 + 1) / 2);  // the second image is empty and found so
+  EXPECT_DOUBLE_EQ(score->values()[0], 1.0 / 3);  // one of three pixels
+  EXPECT_DOUBLE_EQ(score->values()[1],
+                   (1.0 / 3 + 1) / 2);  // the second image is empty and found so
 }
 
 TEST(SegmentationTask, LossFallsWithTheRightAnswerAndSizesMayDiffer) {
@@ -41,8 +45,10 @@ TEST(SegmentationTask, LossFallsWithTheRightAnswerAndSizesMayDiffer) {
   EXPECT_LT(task->loss(at::full({1, 1, 4, 4}, 3.0), batch).item<double>(),
             task->loss(at::full({1, 1, 4, 4}, -3.0), batch).item<double>());
   EXPECT_EQ(task->predict(at::ones({1, 1, 2, 3}), batch).sizes(), truth.sizes());
-  EXPECT_NE(user_error([&] { task->check(at::zeros({1, 2, 4, 4}), batch); })
-                .find("a head with one channel is needed"), std::string::npos);
+  EXPECT_NE(user_error([&] {
+              task->check(at::zeros({1, 2, 4, 4}), batch);
+            }).find("a head with one channel is needed"),
+            std::string::npos);
 }
 
 TEST(SegmentationTask, LossWithoutDiceIsTheCrossEntropy) {
@@ -75,18 +81,26 @@ TEST(ForecastingTask, RelativeForetellsTheChange) {
 TEST(ForecastingTask, DenseComparesEveryStepWithTheNextRow) {
   const auto task = forecasting_task({.horizon = 1, .places = {0}, .dense = true});
   // Steps 0, 1, 2 speak of rows 2, 3 and 5; the appended step of 5 again.
-  EXPECT_EQ(task->loss(torch::tensor({2.f, 3.f, 5.f, 5.f}).view({1, 4, 1}), rows()).item<float>(), 0);
-  EXPECT_EQ(task->loss(torch::tensor({4.f, 3.f, 5.f, 5.f}).view({1, 4, 1}), rows()).item<float>(), 1);
-  const auto change = forecasting_task({.horizon = 1, .places = {0}, .dense = true, .relative = true});
-  EXPECT_EQ(change->loss(torch::tensor({1.f, 1.f, 2.f, 2.f}).view({1, 4, 1}), rows()).item<float>(), 0);
-  EXPECT_NE(user_error([&] { task->check(at::zeros({1, 3, 1}), rows()); })
-                .find("needs an output f32[1, 4, 1]"), std::string::npos);
+  EXPECT_EQ(task->loss(torch::tensor({2.f, 3.f, 5.f, 5.f}).view({1, 4, 1}), rows()).item<float>(),
+            0);
+  EXPECT_EQ(task->loss(torch::tensor({4.f, 3.f, 5.f, 5.f}).view({1, 4, 1}), rows()).item<float>(),
+            1);
+  const auto change =
+      forecasting_task({.horizon = 1, .places = {0}, .dense = true, .relative = true});
+  EXPECT_EQ(change->loss(torch::tensor({1.f, 1.f, 2.f, 2.f}).view({1, 4, 1}), rows()).item<float>(),
+            0);
+  EXPECT_NE(user_error([&] {
+              task->check(at::zeros({1, 3, 1}), rows());
+            }).find("needs an output f32[1, 4, 1]"),
+            std::string::npos);
 }
 
 TEST(ForecastingTask, TargetsThatAreNotSeenCannotBeRepeated) {
   EXPECT_EQ(forecasting_task({.places = {-1}})->metrics().size(), 2u);
-  EXPECT_NE(user_error([] { forecasting_task({.places = {-1}, .relative = true}); })
-                .find("data.relative needs every target among the inputs"), std::string::npos);
+  EXPECT_NE(user_error([] {
+              forecasting_task({.places = {-1}, .relative = true});
+            }).find("data.relative needs every target among the inputs"),
+            std::string::npos);
 }
 
 }  // namespace
