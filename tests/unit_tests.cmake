@@ -1,6 +1,7 @@
 # The unit tests, a line each, so that two changes seldom meet.
 rung_test(rung_core_tests graph/extent graph/graph)
 rung_test(rung_core_tests join/plan join/plan_random)
+rung_test(rung_core_tests base/file)
 rung_test(rung_core_tests inspect/summary)
 rung_test(rung_core_tests io/image)
 rung_test(rung_core_tests io/load_weights)
@@ -28,7 +29,7 @@ rung_test(rung_core_tests blocks/decoder blocks/densenet blocks/encoder blocks/m
           blocks/zoo)
 rung_test(rung_torch_tests ops/eager ops/eager_layout_cases ops/eager_map_cases
           ops/eager_pointwise_cases)
-rung_test(rung_torch_tests exec/eager/convert exec/eager/module exec/eager/module_state)
+rung_test(rung_torch_tests exec/eager/convert exec/eager/identity exec/eager/module exec/eager/module_state)
 rung_test(rung_core_tests io/csv io/idx io/toml)
 rung_test(rung_torch_tests train/data train/options train/recipe train/task train/trainer)
 rung_test(rung_torch_tests exec/eager/trace)

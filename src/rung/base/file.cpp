@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -54,9 +55,47 @@ std::string read_file(const std::filesystem::path& path) {
   }
 }
 
-void write_file(const std::filesystem::path& path, const std::function<void(FileSink)>& write) {
-  if (path.empty()) fail_user("cannot write a file without a name");
+namespace {
+
+// The temporary that is being written, for a signal handler: memory that does not move, and a flag
+// that is set once it is whole.
+char unfinished[4096];
+std::atomic<bool> is_unfinished{false};
+
+struct Unfinished {
+  explicit Unfinished(const std::string& name) {
+    if (name.size() >= sizeof unfinished) return;
+    std::memcpy(unfinished, name.c_str(), name.size() + 1);
+    is_unfinished = true;
+  }
+  ~Unfinished() { is_unfinished = false; }
+};
+
+// What a link leads to, there or not, so that the link stays one.
+std::filesystem::path final_path(std::filesystem::path path) {
+  constexpr int kLinks = 40;  // as the system allows; a link in a loop is replaced by the file
+  std::error_code error;
+  for (int i = 0; i < kLinks && std::filesystem::is_symlink(path, error); ++i) {
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+  }
+  return path;
+}
+
+}  // namespace
+
+void remove_unfinished_file() noexcept {
+  if (is_unfinished) ::unlink(unfinished);
+}
+
+void write_file(const std::filesystem::path& to, const std::function<void(FileSink)>& write) {
+  if (to.empty()) fail_user("cannot write a file without a name");
+  const std::filesystem::path path = final_path(to);
+  struct stat old {};
+  if (::stat(path.c_str(), &old) == 0 && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode)) {
+    fail_user("cannot write {}: it is a device or a pipe, not a file", to.string());
+  }
   const std::string temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
+  const Unfinished marked(temporary);
   Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
   if (file.fd < 0) fail_user("cannot write {}: {}", path.string(), std::strerror(errno));
   const auto fail = [&] {

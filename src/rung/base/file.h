@@ -17,12 +17,16 @@ bool path_exists(const std::filesystem::path& path);
 std::string read_file(const std::filesystem::path& path);
 
 /// Writes a file whole or not at all: into a temporary neighbour, flushed to disk, then renamed
-/// over `path`. On any failure (disk full, no permission) the temporary is removed, `path` keeps
-/// its old content, and a user error is thrown.
+/// over `path` (over what it leads to, where it is a link). A path that is a device, a pipe or a
+/// folder is refused. On any failure (disk full, no permission) the temporary is removed, `path`
+/// keeps its old content, and a user error is thrown.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 /// The same for content that is too large to hold: `write` receives a sink to call repeatedly.
 using FileSink = std::function<void(const void* data, size_t bytes)>;
 void write_file(const std::filesystem::path& path, const std::function<void(FileSink)>& write);
+
+/// Removes the file that `write_file` is in the middle of; for a signal handler, before the end.
+void remove_unfinished_file() noexcept;
 
 }  // namespace rung

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/cli/verbs.h"
 
@@ -116,6 +117,13 @@ int finish() {
   return report({kUserMistake, fmt::format("cannot write the output: {}", std::strerror(errno))});
 }
 
+// Leaves nothing half-written behind, and ends as the signal ends a program.
+void end_at_signal(int signal) {
+  remove_unfinished_file();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
 }  // namespace
 
 void add_seed(CLI::App& verb, uint64_t& seed, const std::string& what) {
@@ -134,6 +142,7 @@ int run_program(const Program& program, int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   // A limit on the size of files is to be an error of writing, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, end_at_signal);
   CLI::App app{"Joins neural networks through their intermediate layers, and trains the result.",
                "rung"};
   app.require_subcommand(1);
