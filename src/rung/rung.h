@@ -19,6 +19,7 @@
 #include "rung/blocks/unet.h"
 #include "rung/blocks/zoo.h"
 #include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/identity.h"
 #include "rung/exec/eager/module.h"
 #include "rung/exec/eager/trace.h"
 #include "rung/graph/builder.h"

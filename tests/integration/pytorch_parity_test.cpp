@@ -34,8 +34,10 @@ class Parity : public ::testing::Test {
   /// Skips loudly where PyTorch is missing.
   void make(const std::string& script) {
     switch (testing::run_python(script, folder_)) {
-      case testing::PythonResult::kDone: return;
-      case testing::PythonResult::kFailed: FAIL() << script << " failed";
+      case testing::PythonResult::kDone:
+        return;
+      case testing::PythonResult::kFailed:
+        FAIL() << script << " failed";
       case testing::PythonResult::kMissing:
         std::cerr << "SKIPPED, nothing compared: " << script << " needs PyTorch for Python\n";
         GTEST_SKIP();
@@ -122,7 +124,8 @@ TEST_F(Parity, TheThreeSystems) {
 }
 
 // Every name, shape and value of torchvision's state dicts: the load is strict. Convolutions sum in
-// another order for other layouts of memory, so fifty layers agree to 1e-5, their gradients to 1e-3.
+// another order for other layouts of memory, so fifty layers agree to 1e-5, their gradients to
+// 1e-3.
 TEST_F(Parity, TorchvisionsNetworks) {
   make("torchvision_networks.py");
   if (IsSkipped() || HasFatalFailure()) return;

@@ -366,6 +366,10 @@ Outputs rule(const ops::Dropout&, const Call& c) { return {c.x()}; }
 Outputs rule(const ops::Cast&, const Call& c) { return {c.x()}; }
 Outputs rule(const ops::Detach&, const Call& c) { return {c.x()}; }
 Outputs rule(const ops::FullLike&, const Call& c) { return {c.x()}; }
+Outputs rule(const ops::ArangeLike& op, const Call& c) {
+  const auto rank = static_cast<int64_t>(c.rank());
+  return {{c.x()[static_cast<size_t>(op.axis < 0 ? op.axis + rank : op.axis)]}};
+}
 
 // What it makes of other sizes nobody knows before it runs.
 Outputs rule(const ops::Opaque&, const Call& c) {

@@ -76,7 +76,15 @@ Graph retype(const Graph& graph, const std::map<std::string, TensorType, std::le
     const Node& node = graph.nodes()[i];
     const auto found = inputs.find(node.name);
     if (found != inputs.end()) {
-      copier.add(i, node.name, ops::Input{found->second}, {});
+      ops::Input input = std::get<ops::Input>(node.op);
+      if (found->second.rank() == input.type.rank()) {
+        ops::check_fixed_axes(input, node.name, found->second.shape);
+      } else if (!input.fixed.empty()) {
+        fail_user("input {} cannot become {}: {}", quoted(node.name), to_string(found->second),
+                  input.why);
+      }
+      input.type = found->second;
+      copier.add(i, node.name, std::move(input), {});
     } else {
       copier.copy(i);
     }

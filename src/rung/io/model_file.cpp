@@ -63,8 +63,8 @@ PartialModel load_model_partly(const std::filesystem::path& path) {
   partial.model.name = json_string(json, "model", what);
   partial.error = read_graph_json(json, "the graph", partial.model.graph);
   if (partial.error) {
-    partial.error = Error(partial.error->kind(),
-                          fmt::format("{} is broken: {}", file, partial.error->what()));
+    partial.error =
+        Error(partial.error->kind(), fmt::format("{} is broken: {}", file, partial.error->what()));
     return partial;
   }
   partial.model.weights = std::move(content.tensors);

@@ -238,6 +238,14 @@ class Planner {
     SkipWriter writer(builder_, skip, plan);
     const Value value = adapt_wire(writer, seen(source), declared, image());
     plan.result = builder_.type(value);
+    const auto& taken = std::get<ops::Input>(old_.node(input).op);
+    if (plan.result.rank() == declared.rank()) {
+      try {
+        ops::check_fixed_axes(taken, wire.to, plan.result.shape);
+      } catch (const Error& error) {
+        throw error.with_context(fmt::format("cannot wire {} -> {}", wire.from, wire.to));
+      }
+    }
     wire_plans_.push_back(std::move(plan));
     return value;
   }

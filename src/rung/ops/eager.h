@@ -72,6 +72,7 @@ RUNG_DECLARE_RUN(Dropout);
 RUNG_DECLARE_RUN(Cast);
 RUNG_DECLARE_RUN(Detach);
 RUNG_DECLARE_RUN(FullLike);
+RUNG_DECLARE_RUN(ArangeLike);
 RUNG_DECLARE_RUN(Opaque);
 #undef RUNG_DECLARE_RUN
 }  // namespace ops

@@ -188,6 +188,7 @@ Case random_case(For<Resize>, Rng& rng) {
 Case random_case(For<ResizeLike>, Rng& rng) {
   ResizeLike op{.mode = pick_enum<ResizeMode>(rng)};
   const bool cubic = op.mode == ResizeMode::kCubic;
+  op.align_corners = (cubic || op.mode == ResizeMode::kLinear) && chance(rng, 0.5);
   const Shape x = sizes(rng, static_cast<size_t>(rng.integer(2, 5)), 1, 5);
   const auto most = std::min<int64_t>(3, static_cast<int64_t>(x.size()));
   const Shape like = sizes(rng, static_cast<size_t>(rng.integer(1, 4)), 1, 6);

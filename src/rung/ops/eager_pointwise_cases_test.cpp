@@ -163,6 +163,14 @@ Case random_case(For<FullLike>, Rng& rng) {
   return result;
 }
 
+Case random_case(For<ArangeLike>, Rng& rng) {
+  const Shape like = any_shape(rng, 1, 4);
+  const DType dtype = chance(rng, 0.5) ? DType::kI64 : DType::kF32;
+  return {.op = ArangeLike{any_axis(rng, like.size()), dtype},
+          .inputs = {floats(like)},
+          .gradient = Gradient::kCut};
+}
+
 Case random_case(For<Opaque>, Rng& rng) {
   const Shape x = sizes(rng, 3, 1, 4);
   const TensorType type(DType::kF32, x);

@@ -40,7 +40,7 @@ using Op = std::variant<
     ops::Binary, ops::Where,                                                           // elementwise
     ops::Embedding, ops::Gather,                                                       // embedding
     ops::Attention,                                                                    // attention
-    ops::Dropout, ops::Cast, ops::Detach, ops::FullLike, ops::Opaque>;                 // misc
+    ops::Dropout, ops::Cast, ops::Detach, ops::FullLike, ops::ArangeLike, ops::Opaque>;  // misc
 // clang-format on
 
 /// "Conv". Unary, Binary, Recurrent, Reduce and the pools answer with their function: "relu",

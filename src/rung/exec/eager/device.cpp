@@ -20,8 +20,9 @@ at::Device find_device(const std::string& name) {
   try {
     at::empty({1}, at::TensorOptions().device(*device));
   } catch (const c10::Error&) {
-    fail_unsupported("device {} is not there{}", quoted(name),
-                     torch::cuda::is_available() ? "" : ": this machine or this LibTorch has no CUDA");
+    fail_unsupported(
+        "device {} is not there{}", quoted(name),
+        torch::cuda::is_available() ? "" : ": this machine or this LibTorch has no CUDA");
   }
   return *device;
 }

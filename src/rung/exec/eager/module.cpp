@@ -114,6 +114,7 @@ struct ModuleImpl::Impl {
     if (!x.defined()) fail("has no value");
     if (static_cast<size_t>(x.dim()) != type.rank()) fail("has the wrong rank");
     if (x.scalar_type() != to_torch(type.dtype)) fail("has the wrong dtype");
+    ops::check_fixed_axes(*graph.op_as<ops::Input>(inputs[i]), input_name(i), x.sizes());
   }
 
   std::vector<at::Tensor> run(const Schedule& schedule, const std::vector<at::Tensor>& values,

@@ -1,5 +1,7 @@
 #include "rung/exec/eager/trace.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include <algorithm>
 #include <numeric>
 #include <set>
@@ -72,7 +74,9 @@ class Tracer {
     if (!same_program(base_, repeat_)) {
       fail_unsupported("the traced function does something else at every run");
     }
+    other_values_ = record_other_values();
     name_inputs();
+    held_.resize(base_.inputs);
   }
 
   Model trace() {
@@ -111,9 +115,35 @@ class Tracer {
   }
 
   Record record_at(const std::vector<at::Tensor>& inputs) const {
-    Record out = record(run_, inputs, weights_);
+    std::vector<at::Tensor> own;  // the function may write into its arguments
+    for (const auto& x : inputs) own.push_back(x.clone());
+    Record out = record(run_, own, weights_);
+    out.given = inputs;
     fuse_linear(out);
     return out;
+  }
+
+  /// A record at other values, each input's its own: examples that are all zeros would hide a
+  /// branch, and that two inputs are not the same.
+  std::optional<Record> record_other_values() const {
+    auto random = at::detail::createCPUGenerator(7);
+    std::vector<at::Tensor> inputs;
+    for (const auto& x : base_.given) {
+      inputs.push_back(
+          x.is_floating_point() ? at::rand(x.sizes(), random, at::kDouble).to(x.options()) : x);
+    }
+    std::optional<Record> out;
+    try {
+      out = record_at(inputs);
+    } catch (const std::exception&) {
+      return std::nullopt;  // the function's own objection to such values
+    }
+    if (same_program(base_, *out)) return out;
+    fail_user(
+        "the traced function calls other operators for other values of its inputs\n"
+        "  rule    a trace records one way through the function\n"
+        "  fix     give examples like real inputs: of random values, not zeros, and different for "
+        "each input");
   }
 
   void name_inputs() {
@@ -135,8 +165,10 @@ class Tracer {
     return inputs;
   }
 
-  /// A record at other sizes, where the function takes them and does the same.
-  std::optional<Record> try_record(const std::vector<at::Tensor>& inputs, bool batch) const {
+  /// A record at other sizes, where the function takes them and does the same; `differs` where it
+  /// takes them and does something else.
+  std::optional<Record> try_record(const std::vector<at::Tensor>& inputs, bool batch,
+                                   bool& differs) const {
     Record out;
     try {
       out = record_at(inputs);
@@ -144,6 +176,7 @@ class Tracer {
       return std::nullopt;  // the function's own objection
     }
     if (same_program(base_, out)) return out;
+    differs = true;
     if (batch) {
       fail_user("the traced function calls other operators for another batch size");
     }
@@ -164,7 +197,9 @@ class Tracer {
     if (symbols_.size() < 2) return;
     auto inputs = base_.given;
     for (const Symbol& symbol : symbols_) inputs = inputs_with(symbol, inputs, symbol.size + 1);
-    if (auto all = try_record(inputs, false)) probes_.push_back({std::nullopt, std::move(*all)});
+    bool differs = false;
+    if (auto all = try_record(inputs, false, differs))
+      probes_.push_back({std::nullopt, std::move(*all)});
   }
 
   void probe(const Symbol& symbol) {
@@ -172,9 +207,9 @@ class Tracer {
     // Odd sizes at every level of a pyramid tell "twice as large" from "as large as that one".
     std::vector<int64_t> first{size + 1};
     if (size >= 16) first.push_back(size + 31);
-    bool free = false;
+    bool free = false, differs = false;
     const auto attempt = [&](int64_t other) {
-      auto found = try_record(inputs_with(symbol, base_.given, other), symbol.batch);
+      auto found = try_record(inputs_with(symbol, base_.given, other), symbol.batch, differs);
       if (!found) return false;
       probes_.push_back({symbols_.size(), std::move(*found)});
       return free = true;
@@ -185,6 +220,16 @@ class Tracer {
       attempt(other);
     }
     if (free) symbols_.push_back(symbol);
+    if (!free && differs) hold(symbol, "other operators are called at other sizes");
+  }
+
+  /// From here on the graph is one for the traced size only, and says so when it runs.
+  void hold(const Symbol& symbol, const std::string& why) {
+    for (size_t i = 0; i < held_.size(); ++i) {
+      const Shape& shape = base_.values[i].sizes;
+      if (symbol.axis >= shape.size() || shape[symbol.axis] != symbol.size) continue;
+      held_[i].emplace(static_cast<int64_t>(symbol.axis), why);
+    }
   }
 
   /// Gives up the freedom of the size that the probe changed.
@@ -196,6 +241,9 @@ class Tracer {
           "cannot follow",
           what);
     }
+    if (symbol) {
+      hold(symbols_[*symbol], what + " depends on that size in a way that a graph cannot follow");
+    }
     std::vector<Probe> kept;
     for (Probe& other : probes_) {
       if (other.symbol && other.symbol != symbol) kept.push_back(std::move(other));
@@ -206,7 +254,7 @@ class Tracer {
   Model build() const {
     std::vector<const Record*> records{&base_};
     for (const Probe& probe : probes_) records.push_back(&probe.record);
-    const Lowered lowered = lower(records, repeat_, weights_, names_, roles_);
+    const Lowered lowered = lower(records, repeat_, weights_, names_, input_ops());
     const auto names = name_nodes(lowered, root_);
     Model model;
     std::vector<NodeId> ids;
@@ -227,6 +275,20 @@ class Tracer {
       }
     }
     return model;
+  }
+  std::vector<ops::Input> input_ops() const {
+    std::vector<ops::Input> out;
+    for (size_t i = 0; i < base_.inputs; ++i) {
+      const TracedValue& value = base_.values[i];
+      ops::Input input{.type = {from_torch(value.type), value.sizes, roles_[i]}};
+      for (const auto& [axis, why] : held_[i]) {
+        input.fixed.push_back(axis);
+        if (input.why.find(why) == std::string::npos)
+          input.why += (input.why.empty() ? "" : "; ") + why;
+      }
+      out.push_back(std::move(input));
+    }
+    return out;
   }
   static Value value(const Lowered& lowered, const std::vector<NodeId>& ids, ops::Ref ref) {
     const auto [node, port] = lowered.refs[static_cast<size_t>(ref)];
@@ -256,6 +318,9 @@ class Tracer {
     if (!right(base_)) {
       fail_unsupported("the traced graph gives other values than the function at the examples");
     }
+    if (other_values_ && !right(*other_values_)) {
+      fail_unsupported("the traced graph gives other values than the function at random inputs");
+    }
     for (size_t i = 0; i < probes_.size(); ++i) {
       if (!right(probes_[i].record)) return i;
     }
@@ -267,8 +332,10 @@ class Tracer {
   const TraceOptions& options_;
   const std::vector<TracedWeight> weights_;
   Record base_, repeat_;
+  std::optional<Record> other_values_;
   std::vector<std::string> names_;
   std::vector<Roles> roles_;
+  std::vector<std::map<int64_t, std::string>> held_;  ///< by input: axes of one size only, and why
   std::vector<Symbol> symbols_;
   std::vector<Probe> probes_;
 };

@@ -27,7 +27,8 @@ using TraceFunction = std::function<std::vector<at::Tensor>(const std::vector<at
 /// Records what `run` does to `examples` as a graph. Modules registered under `root` (null: none)
 /// give the names of taps and weights. The weights are the module's own memory.
 /// The function runs in evaluation mode, at the examples and at a few other sizes, so that sizes
-/// which followed the input's are followed by the graph; one that it cannot follow stays as traced.
+/// which followed the input's are followed by the graph. An axis whose size it cannot follow is
+/// written on the input (ops::Input::fixed, with the reason), and other sizes are refused there.
 /// Branches are recorded as they were taken: what depends on values, or on is_training(), is not
 /// seen.
 /// Throws a user error where the function has no tensor result, depends on a tensor that is
@@ -48,10 +49,10 @@ std::vector<at::Tensor> results(const std::tuple<T...>& tuple) {
   return out;
 }
 
-/// Calls `run` with the tensors as arguments; it may take 1 to 4.
+/// Calls `run` with the tensors as arguments; it may take 1 to 8.
 template <size_t N = 1, typename F>
 std::vector<at::Tensor> call_with(F& run, const std::vector<at::Tensor>& in) {
-  if constexpr (N <= 4) {
+  if constexpr (N <= 8) {
     return [&]<size_t... I>(std::index_sequence<I...>) {
       if constexpr (requires { results(run(in[I]...)); }) {
         if (in.size() == N) return results(run(in[I]...));
@@ -60,7 +61,8 @@ std::vector<at::Tensor> call_with(F& run, const std::vector<at::Tensor>& in) {
     }
     (std::make_index_sequence<N>{});
   } else {
-    fail_user("the traced function does not take {} tensors", in.size());
+    fail_user("the traced function does not take {} tensors (trace_function takes any number)",
+              in.size());
   }
 }
 }  // namespace detail

@@ -1,5 +1,7 @@
 #include "rung/exec/eager/trace_lower.h"
 
+#include <torch/csrc/jit/frontend/function_schema_parser.h>
+
 #include <algorithm>
 #include <set>
 
@@ -55,7 +57,7 @@ class Lowering {
     used_.insert(base_.results.begin(), base_.results.end());
   }
 
-  Lowered run(const std::vector<std::string>& names, const std::vector<Roles>& roles);
+  Lowered run(const std::vector<std::string>& names, const std::vector<ops::Input>& inputs);
 
  private:
   friend class CallView;
@@ -318,6 +320,7 @@ void Lowering::lower_call(size_t index) {
 std::vector<Ref> Lowering::opaque(size_t index) {
   const Call& call = base_.calls[index];
   CallView view(*this, index);
+  const c10::FunctionSchema schema = torch::jit::parseSchema(call.schema);
   nlohmann::json arguments = nlohmann::json::array();
   std::vector<Ref> inputs;
   const auto input = [&](ValueId id) -> nlohmann::json {
@@ -337,7 +340,7 @@ std::vector<Ref> Lowering::opaque(size_t index) {
       check_same(call.name, [&](size_t k) {
         return !(records_[k]->calls[index].arguments[i].constant == argument.constant);
       });
-      arguments.push_back(ops::opaque_argument(argument.constant));
+      arguments.push_back(ops::opaque_argument(argument.constant, schema.arguments()[i].name()));
     }
   }
   ops::Opaque op{.schema = call.schema, .arguments = arguments.dump()};
@@ -355,11 +358,10 @@ std::vector<Ref> Lowering::opaque(size_t index) {
   return view.add_all(op, inputs);
 }
 
-Lowered Lowering::run(const std::vector<std::string>& names, const std::vector<Roles>& roles) {
+Lowered Lowering::run(const std::vector<std::string>& names,
+                      const std::vector<ops::Input>& inputs) {
   for (size_t i = 0; i < base_.inputs; ++i) {
-    const TracedValue& value = traced(static_cast<ValueId>(i));
-    refs_[static_cast<ValueId>(i)] =
-        leaf(ops::Input{TensorType(from_torch(value.type), value.sizes, roles[i])}, names[i]);
+    refs_[static_cast<ValueId>(i)] = leaf(inputs[i], names[i]);
   }
   for (const size_t index : needed_calls(base_)) lower_call(index);
   for (const ValueId id : base_.results) out_.results.push_back(ref(id));
@@ -370,8 +372,8 @@ Lowered Lowering::run(const std::vector<std::string>& names, const std::vector<R
 
 Lowered lower(const std::vector<const Record*>& records, const Record& repeat,
               const std::vector<TracedWeight>& weights, const std::vector<std::string>& input_names,
-              const std::vector<Roles>& input_roles) {
-  return Lowering(records, repeat, weights).run(input_names, input_roles);
+              const std::vector<ops::Input>& inputs) {
+  return Lowering(records, repeat, weights).run(input_names, inputs);
 }
 
 }  // namespace rung::tracing

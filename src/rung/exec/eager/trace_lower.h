@@ -41,7 +41,7 @@ void fuse_linear(Record& record);
 /// shows to come from outside.
 Lowered lower(const std::vector<const Record*>& records, const Record& repeat,
               const std::vector<TracedWeight>& weights, const std::vector<std::string>& input_names,
-              const std::vector<Roles>& input_roles);
+              const std::vector<ops::Input>& inputs);
 
 /// Axis roles of an input, read off the first layers that use it, else by rank.
 Roles guess_roles(const Record& record, size_t input);

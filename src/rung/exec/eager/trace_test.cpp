@@ -5,6 +5,7 @@
 
 #include "rung/base/expect_error.h"
 #include "rung/exec/eager/module.h"
+#include "rung/graph/rewrite.h"
 #include "rung/graph/taps.h"
 
 namespace rung {
@@ -192,6 +193,64 @@ TEST(Trace, InterpolatesToAnotherTensorsSize) {
   } net;
   const Model model = trace(net, {torch::zeros({1, 3, 32, 32})});
   expect_same(model, net, {torch::randn({2, 3, 27, 45})});
+}
+
+TEST(Trace, InterpolatesToAnotherTensorsCorners) {
+  const auto f = [](const at::Tensor& x) {
+    const auto y = torch::max_pool2d(x, 2);
+    const auto options = F::InterpolateFuncOptions()
+                             .size(std::vector<int64_t>{x.size(2), x.size(3)})
+                             .mode(torch::kBilinear)
+                             .align_corners(true);
+    return F::interpolate(y, options) + x;
+  };
+  const Model model = trace(f, {torch::rand({1, 3, 32, 32})});
+  const auto x = torch::randn({2, 3, 27, 45});
+  Module net(model);
+  EXPECT_TRUE(at::allclose(net->forward(x), f(x), 1e-4, 1e-5));
+}
+
+//   tokens ── embed ──┐
+//        └─ 0 … T-1 ── places ── add
+struct Places : nn::Module {
+  Places() : embed(11, 4), places(32, 4) {
+    register_module("embed", embed);
+    register_module("places", places);
+  }
+  at::Tensor forward(const at::Tensor& tokens) {
+    return embed(tokens) + places(torch::arange(tokens.size(1)));
+  }
+  nn::Embedding embed, places;
+};
+
+TEST(Trace, CountsPlacesAtOtherLengths) {
+  Places net;
+  const auto tokens = [](int64_t batch, int64_t time) {
+    return torch::randint(0, 11, {batch, time}, at::kLong);
+  };
+  const Model model = trace(net, {tokens(2, 7)});
+  expect_same(model, net, {tokens(3, 12)});
+}
+
+// The second half of an odd axis is shorter than the first: no size of a graph follows that.
+TEST(Trace, SaysWhichSizeItCannotFollow) {
+  const auto halves = [](const at::Tensor& x) {
+    const auto parts = x.chunk(2, 2);
+    return parts[0].sum({2}) * parts[1].sum({2});
+  };
+  const Model model = trace(halves, {torch::randn({1, 3, 16, 8})});
+  Module net(model);
+  const auto batch = torch::randn({4, 3, 16, 9});
+  EXPECT_TRUE(at::allclose(net->forward(batch), halves(batch), 1e-4, 1e-5));
+  const auto message = user_error([&] { net->forward(torch::randn({1, 3, 18, 8})); });
+  EXPECT_NE(message.find("input 'input' has size 18 on axis 2, but the network holds at size 16"),
+            std::string::npos)
+      << message;
+  EXPECT_NE(message.find("a graph cannot follow"), std::string::npos) << message;
+  const std::map<std::string, TensorType, std::less<>> taller{
+      {"input", TensorType(DType::kF32, {1, 3, 18, 8}, map_roles(4))}};
+  EXPECT_NE(user_error([&] { retype(model.graph, taller); }).find("holds at size 16 only"),
+            std::string::npos);
 }
 
 TEST(Trace, RecurrentLayers) {

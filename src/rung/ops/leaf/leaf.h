@@ -6,11 +6,17 @@
 namespace rung::ops {
 
 /// A value that the caller gives at every run. Its name is the key that the caller uses.
-/// Inputs: none. Output: `type`.
+/// Inputs: none. Output: `type`. Other sizes than the type's may be given at a run, but on the axes
+/// in `fixed`: a traced function whose sizes a graph cannot follow holds at the traced one only.
 struct Input {
   static constexpr std::string_view kName = "Input";
   TensorType type;
-  static constexpr auto fields() { return std::make_tuple(field("type", &Input::type)); }
+  std::vector<int64_t> fixed;  ///< axes, ascending
+  std::string why;             ///< what cannot follow them
+  static constexpr auto fields() {
+    return std::make_tuple(field("type", &Input::type), field("fixed", &Input::fixed),
+                           field("why", &Input::why));
+  }
   bool operator==(const Input&) const = default;
 };
 
@@ -55,6 +61,10 @@ struct Constant {
   static constexpr auto fields() { return std::make_tuple(field("value", &Constant::value)); }
   bool operator==(const Constant& other) const { return value.identical(other.value); }
 };
+
+/// Throws a user error with the axis, both sizes and the reason where `shape` differs from the type
+/// of the input `name` on a fixed axis. `shape` has the type's rank.
+void check_fixed_axes(const Input& op, std::string_view name, std::span<const int64_t> shape);
 
 std::vector<TensorType> infer(const Input&, Types in);
 std::vector<TensorType> infer(const Param&, Types in);

@@ -24,6 +24,13 @@ std::vector<TensorType> infer(const FullLike&, Types in) {
   return same_as_input(FullLike::kName, in);
 }
 
+std::vector<TensorType> infer(const ArangeLike& op, Types in) {
+  check_inputs(ArangeLike::kName, in, "like", 1);
+  const size_t axis = axis_in(ArangeLike::kName, op.axis, in[0]);
+  if (op.dtype == DType::kBool) fail_user("ArangeLike: bool does not count");
+  return output(ArangeLike::kName, op.dtype, {in[0].shape[axis]}, {in[0].roles[axis]});
+}
+
 std::vector<TensorType> infer(const Opaque& op, Types in) {
   check_inputs(Opaque::kName, in, "those of its schema", 0, SIZE_MAX);
   if (op.types.empty()) fail_user("Opaque: no output type is recorded for '{}'", op.schema);
@@ -43,6 +50,7 @@ int64_t macs(const Dropout&, Types, Types) { return 0; }
 int64_t macs(const Cast&, Types, Types) { return 0; }
 int64_t macs(const Detach&, Types, Types) { return 0; }
 int64_t macs(const FullLike&, Types, Types) { return 0; }
+int64_t macs(const ArangeLike&, Types, Types) { return 0; }
 int64_t macs(const Opaque&, Types, Types) { return 0; }
 
 }  // namespace rung::ops

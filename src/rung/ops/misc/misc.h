@@ -39,6 +39,18 @@ struct FullLike {
   bool operator==(const FullLike&) const = default;
 };
 
+/// Counts along an axis of another tensor (the places of a sequence, say): 0, 1, 2, …
+///   input  like [S…];  output  [size of like's axis], with that axis's role
+struct ArangeLike {
+  static constexpr std::string_view kName = "ArangeLike";
+  int64_t axis = 0;  ///< negative counts from the end
+  DType dtype = DType::kI64;
+  static constexpr auto fields() {
+    return std::make_tuple(field("axis", &ArangeLike::axis), field("dtype", &ArangeLike::dtype));
+  }
+  bool operator==(const ArangeLike&) const = default;
+};
+
 /// An operator that rung has no op for: it runs on LibTorch, can be tapped and joined around, and
 /// says so where it cannot go on.  `arguments` is a JSON list with one entry per schema argument:
 /// {"input": k} for the k-th input, {"inputs": [k, …]} for a list, or {"value": …, "kind": …}.
@@ -59,11 +71,13 @@ std::vector<TensorType> infer(const Dropout&, Types in);
 std::vector<TensorType> infer(const Cast&, Types in);
 std::vector<TensorType> infer(const Detach&, Types in);
 std::vector<TensorType> infer(const FullLike&, Types in);
+std::vector<TensorType> infer(const ArangeLike&, Types in);
 std::vector<TensorType> infer(const Opaque&, Types in);
 int64_t macs(const Dropout&, Types in, Types out);
 int64_t macs(const Cast&, Types in, Types out);
 int64_t macs(const Detach&, Types in, Types out);
 int64_t macs(const FullLike&, Types in, Types out);
+int64_t macs(const ArangeLike&, Types in, Types out);
 int64_t macs(const Opaque&, Types in, Types out);
 
 }  // namespace rung::ops

@@ -18,4 +18,8 @@ Tensors run(const FullLike& op, const Tensors& in, const RunContext&) {
   return {at::full_like(in[0], op.value)};
 }
 
+Tensors run(const ArangeLike& op, const Tensors& in, const RunContext&) {
+  return {at::arange(in[0].size(op.axis), in[0].options().dtype(to_torch(op.dtype)))};
+}
+
 }  // namespace rung::ops

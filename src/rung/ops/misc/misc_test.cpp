@@ -16,6 +16,14 @@ TEST(MiscRule, KeepTheType) {
   EXPECT_EQ(only_output(Cast{DType::kI8}, {x}), TensorType(DType::kI8, x.shape, x.roles));
 }
 
+TEST(ArangeLikeRule, CountsAnAxis) {
+  const TensorType x = sequence_type({2, 7, 3});
+  EXPECT_EQ(only_output(ArangeLike{1}, {x}), TensorType(DType::kI64, {7}, {Role::kTime}));
+  EXPECT_EQ(only_output(ArangeLike{-1, DType::kF32}, {x}),
+            TensorType(DType::kF32, {3}, {Role::kFeature}));
+  EXPECT_EQ(refusal(ArangeLike{.dtype = DType::kBool}, {x}), "ArangeLike: bool does not count");
+}
+
 TEST(DropoutRule, RefusesWhatIsNoProbability) {
   const TensorType x = weight_type({4});
   EXPECT_EQ(refusal(Dropout{.p = 1.5}, {x}), "Dropout: p must lie between 0 and 1, it is 1.5");

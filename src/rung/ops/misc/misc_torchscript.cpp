@@ -1,4 +1,3 @@
-#include "rung/base/error.h"
 #include "rung/ops/torchscript.h"
 
 namespace rung::ops {
@@ -11,12 +10,6 @@ template <bool Channels>
 AtenResult dropout(AtenCall& call) {
   if (call.flag(2)) return std::nullopt;
   return {{call.add(Dropout{.p = call.number(1), .channels = Channels}, {call.tensor(0)})}};
-}
-
-AtenResult other_dropout(AtenCall& call) {
-  if (call.flag(2)) return std::nullopt;
-  fail_unsupported("'{}' cannot be traced: rung has no op for it that acts in training only",
-                   call.name());
 }
 
 /// Conversions of type; memory formats and devices are not the graph's.
@@ -53,6 +46,22 @@ AtenResult full(AtenCall& call) {
   return filled(call, call.number(Place));
 }
 
+// end, 4 options · or · start, end, 4 options · or · start, end, step, 4 options
+AtenResult arange(AtenCall& call) {
+  const size_t numbers = call.size() - 4;
+  const auto is = [&](size_t i, int64_t n) {
+    return call.value(i).isInt() && call.integer(i) == n;
+  };
+  if (numbers > 1 && !is(0, 0)) return std::nullopt;
+  if (numbers > 2 && !is(2, 1)) return std::nullopt;
+  const Dims end = call.dims(numbers > 1 ? 1 : 0);
+  if (end.size() != 1 || !end[0].varies()) return std::nullopt;
+  const auto like = call.find_like(end);
+  if (!like) call.fix(end);
+  return {
+      {call.add(ArangeLike{.axis = like->axes[0], .dtype = call.result_dtype()}, {like->tensor})}};
+}
+
 // input, source: an assignment to the whole tensor
 AtenResult copy(AtenCall& call) {
   const Ref source = call.cast(call.tensor(1), call.result_dtype());
@@ -62,8 +71,6 @@ AtenResult copy(AtenCall& call) {
 constexpr AtenEntry kRules[] = {
     {"aten::dropout", dropout<false>},
     {"aten::feature_dropout", dropout<true>},
-    {"aten::alpha_dropout", other_dropout},
-    {"aten::feature_alpha_dropout", other_dropout},
     {"aten::to", convert},
     {"aten::_to_copy", convert},
     {"aten::type_as", convert},
@@ -85,6 +92,7 @@ constexpr AtenEntry kRules[] = {
     {"aten::full", full<1>},
     {"aten::new_full", full<2>},
     {"aten::copy", copy},
+    {"aten::arange", arange},
 };
 
 }  // namespace

@@ -11,6 +11,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char* kTraining = "training";
+
 template <typename T>
 c10::IValue list_value(const Json& values) {
   c10::List<T> list;
@@ -53,8 +55,8 @@ c10::OperatorHandle find_operator(const std::string& schema) {
   return *handle;
 }
 
-torch::jit::Stack arguments(const Opaque& op, const c10::FunctionSchema& schema,
-                            const Tensors& in) {
+torch::jit::Stack arguments(const Opaque& op, const c10::FunctionSchema& schema, const Tensors& in,
+                            bool training) {
   const Json list = Json::parse(op.arguments);
   if (!list.is_array() || list.size() != schema.arguments().size()) {
     fail_user("operator '{}' takes {} arguments", schema.name(), schema.arguments().size());
@@ -68,6 +70,8 @@ torch::jit::Stack arguments(const Opaque& op, const c10::FunctionSchema& schema,
       stack.push_back(tensor_list(entry["inputs"], in, *schema.arguments()[i].type()));
     } else if (entry.value("kind", "") == "device" && !in.empty()) {
       stack.emplace_back(in[0].device());  // where the graph runs now, not where it was traced
+    } else if (entry.value("kind", "") == kTraining) {
+      stack.emplace_back(training);
     } else {
       stack.push_back(opaque_value(entry));
     }
@@ -77,7 +81,9 @@ torch::jit::Stack arguments(const Opaque& op, const c10::FunctionSchema& schema,
 
 }  // namespace
 
-Json opaque_argument(const c10::IValue& value) {
+Json opaque_argument(const c10::IValue& value, std::string_view name) {
+  const bool mode = name == "train" || name == "training" || name == "use_input_stats";
+  if (mode && value.isBool() && !value.toBool()) return {{"kind", kTraining}};
   const auto entry = [](const char* kind, Json json) {
     return Json{{"kind", kind}, {"value", std::move(json)}};
   };
@@ -115,9 +121,9 @@ c10::IValue opaque_value(const Json& argument) {
   fail_user("an operator's argument cannot be read: {}", argument.dump());
 }
 
-Tensors run(const Opaque& op, const Tensors& in, const RunContext&) {
+Tensors run(const Opaque& op, const Tensors& in, const RunContext& context) {
   const auto handle = find_operator(op.schema);
-  torch::jit::Stack stack = arguments(op, handle.schema(), in);
+  torch::jit::Stack stack = arguments(op, handle.schema(), in, context.training);
   handle.callBoxed(stack);
   Tensors out;
   for (const auto& result : stack) {

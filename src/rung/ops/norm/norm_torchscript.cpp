@@ -1,3 +1,4 @@
+#include "rung/base/error.h"
 #include "rung/ops/torchscript.h"
 
 namespace rung::ops {
@@ -20,6 +21,12 @@ AtenResult batch_norm(AtenCall& call) {
   if (!in) return std::nullopt;
   const bool track = call.given(3) && call.given(4) && !call.flag(5);
   if (track) {
+    // LibTorch's modules say in evaluation that nothing is added where they mean the mean of all.
+    if (call.number(6) == 0) {
+      fail_unsupported(
+          "a batch norm that keeps the mean of all batches (momentum = nullopt) cannot be traced; "
+          "give it a momentum, such as 0.1");
+    }
     in->push_back(call.tensor(3));
     in->push_back(call.tensor(4));
   }

@@ -10,9 +10,12 @@ namespace rung::ops {
 
 namespace {
 
-void check_mode(std::string_view op, ResizeMode mode, size_t axes) {
+void check_mode(std::string_view op, ResizeMode mode, bool align_corners, size_t axes) {
   if (mode == ResizeMode::kCubic && axes != 2) {
     fail_user("{}: mode cubic works on two axes, not {}; use linear", op, axes);
+  }
+  if (align_corners && mode != ResizeMode::kLinear && mode != ResizeMode::kCubic) {
+    fail_user("{}: align_corners goes with the modes linear and cubic only", op);
   }
 }
 
@@ -35,15 +38,12 @@ std::vector<TensorType> infer(const Resize& op, Types in) {
   check_rank(Resize::kName, "x", x, "[N, C, S…]", 3, 5);
   check_not_empty(Resize::kName, "x", x, 1);
   const size_t axes = x.rank() - 2;
-  check_mode(Resize::kName, op.mode, axes);
+  check_mode(Resize::kName, op.mode, op.align_corners, axes);
   if (op.size.empty() == op.scale.empty()) fail_user("Resize: give either size or scale");
   if (op.size.empty()) {
     check_count(Resize::kName, "scale", op.scale.size(), axes);
   } else {
     check_count(Resize::kName, "size", op.size.size(), axes);
-  }
-  if (op.align_corners && op.mode != ResizeMode::kLinear && op.mode != ResizeMode::kCubic) {
-    fail_user("Resize: align_corners goes with the modes linear and cubic only");
   }
   Shape shape = {x.shape[0], x.shape[1]};
   for (size_t i = 0; i < axes; ++i) {
@@ -106,7 +106,7 @@ std::vector<TensorType> infer(const ResizeLike& op, Types in) {
   if (pairs.size() > 3) {
     fail_user("ResizeLike: resizes at most three axes, not {}", to_string(op.axes));
   }
-  check_mode(ResizeLike::kName, op.mode, pairs.size());
+  check_mode(ResizeLike::kName, op.mode, op.align_corners, pairs.size());
   for (const auto& [axis, size] : pairs) {
     if ((x.shape[axis] == 0) != (size == 0)) {
       fail_user("ResizeLike: axis {} of x {} cannot become {} like {}: one of the two is empty",

@@ -28,10 +28,11 @@ struct ResizeLike {
   Sizes axes;       ///< of x, ascending
   Sizes like_axes;  ///< of like, as many
   ResizeMode mode = ResizeMode::kNearest;
+  bool align_corners = false;  ///< kLinear and kCubic only
   static constexpr auto fields() {
-    return std::make_tuple(field("axes", &ResizeLike::axes),
-                           field("like_axes", &ResizeLike::like_axes),
-                           field("mode", &ResizeLike::mode));
+    return std::make_tuple(
+        field("axes", &ResizeLike::axes), field("like_axes", &ResizeLike::like_axes),
+        field("mode", &ResizeLike::mode), field("align_corners", &ResizeLike::align_corners));
   }
   bool operator==(const ResizeLike&) const = default;
 };

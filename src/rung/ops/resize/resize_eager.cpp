@@ -119,7 +119,7 @@ AxisSizes inverse(const AxisSizes& order) {
 
 /// Resamples any axes of x to `size`: they become the last ones of a map.
 at::Tensor interpolate_axes(const at::Tensor& x, const Sizes& axes, const AxisSizes& size,
-                            ResizeMode mode) {
+                            ResizeMode mode, bool corners) {
   const auto order = axes_last(axes, x.dim());
   const at::Tensor moved = x.permute(order);
   const auto others = moved.sizes().slice(0, order.size() - axes.size());
@@ -132,7 +132,7 @@ at::Tensor interpolate_axes(const at::Tensor& x, const Sizes& axes, const AxisSi
   for (const int64_t axis : axes) map.push_back(x.size(axis));
   AxisSizes result(others.begin(), others.end());
   result.append(size.begin(), size.end());
-  const at::Tensor resized = interpolate(moved.reshape(map), mode, size, c10::nullopt, false);
+  const at::Tensor resized = interpolate(moved.reshape(map), mode, size, c10::nullopt, corners);
   return resized.reshape(result).permute(inverse(order));
 }
 
@@ -167,7 +167,7 @@ Tensors run(const Resize& op, const Tensors& in, const RunContext&) {
 Tensors run(const ResizeLike& op, const Tensors& in, const RunContext&) {
   const auto size = target_sizes(op.like_axes, in[1]);
   if (target_sizes(op.axes, in[0]) == size) return {in[0]};
-  return {interpolate_axes(in[0], op.axes, size, op.mode)};
+  return {interpolate_axes(in[0], op.axes, size, op.mode, op.align_corners)};
 }
 
 Tensors run(const CropLike& op, const Tensors& in, const RunContext&) {

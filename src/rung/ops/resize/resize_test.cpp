@@ -68,6 +68,8 @@ TEST(LikeRules, SayWhatDoesNotFit) {
             "ResizeLike: axis 4 is none of the 4 axes of like f32[N, 3, 8, 9]");
   EXPECT_EQ(refusal(ResizeLike{.axes = {0, 1, 2, 3}, .like_axes = {0, 1, 2, 3}}, {x, like}),
             "ResizeLike: resizes at most three axes, not [0, 1, 2, 3]");
+  EXPECT_EQ(refusal(ResizeLike{.axes = {2}, .like_axes = {2}, .align_corners = true}, {x, like}),
+            "ResizeLike: align_corners goes with the modes linear and cubic only");
   EXPECT_EQ(refusal(ResizeLike{.axes = {2}, .like_axes = {2}}, {map_type({1, 3, 0, 9}), like}),
             "ResizeLike: axis 2 of x f32[N, 3, 0, 9] cannot become 8 like f32[N, 3, 8, 9]: one of "
             "the two is empty");

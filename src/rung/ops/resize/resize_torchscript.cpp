@@ -45,11 +45,12 @@ AtenResult resize(AtenCall& call, ResizeMode mode, bool corners, size_t first_fa
   if (op.scale.empty() && any_varies(to)) op.scale = whole_factors(from, to);
   if (op.scale.empty() && any_varies(to)) {
     const auto like = call.find_like(to);
-    if (!like || corners) call.fix(to);
+    if (!like) call.fix(to);
     Sizes axes;
     for (size_t i = 0; i < to.size(); ++i) axes.push_back(static_cast<int64_t>(i) + 2);
-    return {{call.add(ResizeLike{.axes = axes, .like_axes = like->axes, .mode = mode},
-                      {x, like->tensor})}};
+    return {{call.add(
+        ResizeLike{.axes = axes, .like_axes = like->axes, .mode = mode, .align_corners = corners},
+        {x, like->tensor})}};
   }
   if (op.scale.empty()) {
     for (const auto& size : to) op.size.push_back(size.value());

@@ -1,0 +1,56 @@
+#include "rung/exec/eager/identity.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "rung/base/expect_error.h"
+#include "rung/graph/builder.h"
+#include "rung/join/plan.h"
+
+namespace rung {
+namespace {
+
+//   input ── a ── b ── c      and a skip from a to b
+Model joined(const std::string& merge, Start start, Width width = Width::kReduce) {
+  Builder b;
+  const Value input = b.input("input", Shape{1, 3, 9, 7});
+  const Value x = b.conv("a", input, {.out = 4, .padding = {1}});
+  const Value y = b.conv("b", x, {.out = 6, .padding = {1}});
+  b.output("output", b.conv("c", y, {.out = 2}));
+  return join(std::move(b).finish())
+      .skip({.from = "a", .to = "b", .merge = merge, .start = start, .width = width})
+      .plan()
+      .apply();
+}
+
+TEST(CompareWithoutSkips, HoldsWhatIdentityPromises) {
+  const auto x = torch::randn({2, 3, 11, 8});
+  for (const char* merge : {"add", "concat", "multiply", "weighted", "gate", "highway", "film"}) {
+    const auto same = compare_without_skips(joined(merge, Start::kIdentity), {x});
+    ASSERT_EQ(same.size(), 1u);
+    EXPECT_EQ(same[0].output, "output");
+    EXPECT_TRUE(is_identity(same)) << merge << ": " << same[0].largest;
+    EXPECT_EQ(same[0].largest, 0) << merge;
+  }
+  EXPECT_TRUE(is_identity(
+      compare_without_skips(joined("concat", Start::kIdentity, Width::kWiden), {x})));
+}
+
+TEST(CompareWithoutSkips, SeesASkipThatChangesTheOutput) {
+  const auto x = torch::randn({2, 3, 11, 8});
+  for (const char* merge : {"add", "concat", "film"}) {
+    const auto differs = compare_without_skips(joined(merge, Start::kRandom), {x}, {"skip1"});
+    EXPECT_FALSE(is_identity(differs)) << merge;
+    EXPECT_GT(differs[0].largest, 1e-4) << merge;
+  }
+}
+
+TEST(CompareWithoutSkips, RefusesUnknownNames) {
+  const auto x = torch::randn({1, 3, 9, 7});
+  EXPECT_EQ(
+      user_error([&] { compare_without_skips(joined("add", Start::kRandom), {x}, {"skip7"}); }),
+      "there is no skip 'skip7'; the skips are 'skip1'");
+}
+
+}  // namespace
+}  // namespace rung
