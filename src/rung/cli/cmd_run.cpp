@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "rung/base/cores.h"
 #include "rung/base/error.h"
@@ -15,7 +16,9 @@
 #include "rung/cli/verbs.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/device.h"
+#include "rung/exec/eager/identity.h"
 #include "rung/exec/eager/module.h"
+#include "rung/io/image.h"
 #include "rung/io/load_weights.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/io/safetensors.h"
@@ -30,10 +33,11 @@ struct RunOptions {
   std::vector<std::string> settings;
   std::string weights;
   std::vector<std::string> taps;
-  std::string output;
+  std::optional<std::string> output;
   std::string device = "cpu";
   uint64_t seed = 0;
-  int threads = 0;  ///< 0: every core that the process may use
+  bool compare = false;  ///< with the outputs without the skips
+  int threads = 0;       ///< 0: every core that the process may use
 };
 
 /// What is printed or written under a name.
@@ -43,15 +47,16 @@ struct Result {
 };
 
 constexpr std::string_view kNpy = ".npy";
+constexpr std::string_view kPng = ".png";
 constexpr std::string_view kTensors = ".safetensors";
 
 // Before the network is opened: a wrong name should not cost its run.
 void check_output(const RunOptions& options) {
-  if (options.output.empty()) return;
-  const std::string extension = std::filesystem::path(options.output).extension().string();
-  if (extension != kNpy && extension != kTensors) {
-    fail_user("-o {}: results are written as .npy (one) or .safetensors (any number)",
-              quoted(options.output));
+  if (!options.output) return;
+  const std::string extension = std::filesystem::path(*options.output).extension().string();
+  if (extension != kNpy && extension != kPng && extension != kTensors) {
+    fail_user("-o {}: results are written as .npy or .png (one) or .safetensors (any number)",
+              quoted(*options.output));
   }
 }
 
@@ -187,9 +192,28 @@ void print_results(const TensorMap& inputs, const std::vector<Result>& results,
   std::printf("%sweights  %s\n", table.text().c_str(), weights.c_str());
 }
 
+// Numbers from 0 to 1 as a picture, as a picture that is read becomes such numbers.
+void write_picture(const at::Tensor& value, const std::string& path) {
+  at::Tensor image = value;
+  if (image.dim() == 4 && image.size(0) == 1) image = image[0];
+  const bool fits =
+      image.dim() == 2 || (image.dim() == 3 && (image.size(0) == 1 || image.size(0) == 3));
+  if (!fits || image.numel() == 0) {
+    fail_user(
+        "-o {}: {} is no picture\n"
+        "  rule    a picture is one map of 1 or 3 channels, [1, C, H, W], of numbers from 0 to 1\n"
+        "  fix     -o FILE.npy",
+        quoted(path), type_text(value));
+  }
+  const at::Tensor bytes = image.to(at::kDouble).nan_to_num(0).clamp(0, 1).mul(255).round();
+  save_png(path, from_torch(bytes.to(at::kByte).contiguous()));
+}
+
 void write_results(const std::vector<Result>& results, const std::string& path) {
   if (path.ends_with(kNpy)) {
     save_npy(path, from_torch(results.front().value));
+  } else if (path.ends_with(kPng)) {
+    write_picture(results.front().value, path);
   } else {
     Safetensors file;
     for (const Result& result : results) {
@@ -200,13 +224,37 @@ void write_results(const std::vector<Result>& results, const std::string& path) 
   std::printf("wrote %s\n", path.c_str());
 }
 
+// Whether the skips change what comes out, output by output.
+void print_comparison(const Module& net, const TensorMap& inputs) {
+  std::vector<at::Tensor> ordered;
+  for (const NodeId id : net->graph().inputs()) {
+    ordered.push_back(inputs.at(net->graph().node(id).name));
+  }
+  for (const auto& difference : compare_without_skips(net->model(), ordered)) {
+    std::printf("without skips  %s: %s\n", difference.output.c_str(),
+                difference.same_bits
+                    ? "the same bits"
+                    : fmt::format("differs by up to {:.6g}", difference.largest).c_str());
+  }
+}
+
+void check_comparable(const Graph& graph, const RunOptions& options) {
+  if (!options.compare) return;
+  if (graph.skips().empty()) {
+    fail_user("--compare-without-skips: {} has no skips", options.model);
+  }
+  if (!options.taps.empty()) {
+    fail_user("--compare-without-skips compares the outputs; leave out --tap");
+  }
+}
+
 void check_one(const Graph& graph, const RunOptions& options) {
   const size_t count = options.taps.empty() ? graph.outputs().size() : options.taps.size();
-  if (!options.output.ends_with(kNpy) || count == 1) return;
+  if (!options.output || options.output->ends_with(kTensors) || count == 1) return;
   fail_user(
-      "-o {}: a .npy file holds one result, and these are {}; write .safetensors, or choose "
+      "-o {}: a {} file holds one result, and these are {}; write .safetensors, or choose "
       "one with --tap",
-      quoted(options.output), count);
+      quoted(*options.output), std::filesystem::path(*options.output).extension().string(), count);
 }
 
 void run_verb(const RunOptions& options) {
@@ -215,6 +263,7 @@ void run_verb(const RunOptions& options) {
   use_threads(options.threads);
   Model model = open_model(options.model, parse_settings(options.settings));
   check_one(model.graph, options);
+  check_comparable(model.graph, options);
   TensorMap inputs = read_inputs(model.graph, options);
   check_all_given(model.graph, inputs, options);
   const std::string weights = give_weights(model, options);
@@ -223,7 +272,8 @@ void run_verb(const RunOptions& options) {
   for (auto& [name, value] : placed) value = value.to(device);
   const auto results = run_network(net, placed, options);
   print_results(inputs, results, weights);
-  if (!options.output.empty()) write_results(results, options.output);
+  if (options.compare) print_comparison(net, placed);
+  if (options.output) write_results(results, *options.output);
 }
 
 }  // namespace
@@ -249,8 +299,12 @@ void add_run(CLI::App& app) {
   list("--tap", options->taps,
        "The value at this tap instead of the outputs; runs only what it needs", "NAME");
   verb->add_option("-o,--output", options->output,
-                   "Writes one result as .npy, or all as .safetensors")
+                   "Writes one result as .npy, or as .png (numbers from 0 to 1), or all as "
+                   ".safetensors")
       ->type_name("FILE");
+  verb->add_flag("--compare-without-skips", options->compare,
+                 "Runs the network without its skips too, and says whether the outputs have the "
+                 "same bits, as a start of identity promises");
   add_seed(*verb, options->seed, "Draws random input, and weights that are missing");
   verb->add_option("--threads", options->threads, "0: every core that the process may use")
       ->capture_default_str();
@@ -259,7 +313,8 @@ void add_run(CLI::App& app) {
       "Examples:\n"
       "  rung run zoo:skip_connection_block --set in=64 --set out=128 --input x=randn:1,64,32,32\n"
       "  rung run zoo:resnet18 --weights resnet18.safetensors --input photo.jpg -o scores.npy\n"
-      "  rung run unet.rung --input photo.png --tap enc/layer2 --tap dec/up1 -o taps.safetensors");
+      "  rung run unet.rung --input photo.png --tap enc/layer2 --tap dec/up1 -o taps.safetensors\n"
+      "  rung run joined.rung --input randn --compare-without-skips");
   verb->callback([options] { run_verb(*options); });
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/cli/open_model.h"
 #include "rung/cli/verbs.h"
@@ -21,6 +22,9 @@ struct ShowOptions {
 };
 
 void show(const ShowOptions& options) {
+  if (options.json && !options.taps.empty()) {
+    fail_user("--json goes with the layers, not with --taps; give one of the two");
+  }
   const PartialModel partial = open_model_partly(options.model, parse_settings(options.settings));
   const Model& model = partial.model;
   std::string out;

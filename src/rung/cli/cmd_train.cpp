@@ -66,6 +66,7 @@ void run_train(const TrainCommand& command) {
   ProgressView view(task->metrics(), recipe.train.epochs);
   const TrainLog log = train(*net, data.parts, *task, recipe.train,
                              {.folder = recipe.out,
+                              .settings = recipe.settings,
                               .resume = command.resume,
                               .on_step = [&](const TrainProgress& at) { view.step(at); },
                               .on_epoch =
@@ -73,7 +74,11 @@ void run_train(const TrainCommand& command) {
                                     view.epoch(so_far);
                                     draw_curves(so_far, recipe.out);
                                   }});
-  const Dataset& shown = data.parts.test->size() > 0 ? *data.parts.test : *data.parts.train;
+  const auto& parts = data.parts;
+  const ShownPart shown = parts.test->size() > 0 ? ShownPart{*parts.test, "test"}
+                          : parts.validation->size() > 0
+                              ? ShownPart{*parts.validation, "validation"}
+                              : ShownPart{*parts.train, "training"};
   draw_predictions(*net, data, shown, *task, recipe.train, recipe.out);
   print_result(log, recipe);
 }

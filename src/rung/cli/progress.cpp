@@ -1,7 +1,9 @@
 #include "rung/cli/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -12,14 +14,20 @@
 namespace rung::cli {
 namespace {
 
-constexpr int kBar = 20;
+constexpr size_t kBar = 20;
+constexpr size_t kShortBar = 8;
 
-std::string bar(double share) {
-  const int full = static_cast<int>(std::floor(share * kBar));
-  std::string out(static_cast<size_t>(full), '=');
-  if (full < kBar) out += '>';
-  out.resize(kBar, ' ');
+std::string bar(double share, size_t length) {
+  const auto full = static_cast<size_t>(std::floor(share * static_cast<double>(length)));
+  std::string out(std::min(full, length), '=');
+  if (full < length) out += '>';
+  out.resize(length, ' ');
   return "[" + out + "]";
+}
+
+size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 std::string metrics_text(const std::vector<Metric>& metrics, const std::vector<double>& values) {
@@ -39,13 +47,21 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
-std::string progress_line(const TrainProgress& p, const std::vector<Metric>& metrics) {
+std::string progress_line(const TrainProgress& p, const std::vector<Metric>& metrics,
+                          size_t width) {
   const double share = static_cast<double>(p.step) / static_cast<double>(p.steps);
   const std::vector<Metric> first(metrics.begin(), metrics.begin() + (metrics.empty() ? 0 : 1));
-  return fmt::format("epoch {:>2}/{}  {} {:>3.0f}%  {}/s  rate {:.2g}  loss {:.4f}{}  {} left",
-                     p.epoch, p.epochs, bar(share), 100 * share,
-                     with_unit(std::round(p.samples_per_second)), p.rate, p.loss,
-                     metrics_text(first, p.metrics), duration_text(p.seconds_left));
+  const std::string samples = fmt::format("  {}/s", with_unit(std::round(p.samples_per_second)));
+  const std::string rate = fmt::format("  rate {:.2g}", p.rate);
+  const auto line = [&](size_t length, bool all) {
+    return fmt::format("epoch {:>2}/{}  {} {:>3.0f}%{}{}  loss {:.4f}{}  {} left", p.epoch,
+                       p.epochs, bar(share, length), 100 * share, samples, all ? rate : "", p.loss,
+                       metrics_text(first, p.metrics), duration_text(p.seconds_left));
+  };
+  for (const auto& [length, all] : {std::pair(kBar, true), {kShortBar, true}, {kShortBar, false}}) {
+    if (std::string text = line(length, all); text.size() <= width) return text;
+  }
+  return line(kShortBar, false).substr(0, width);
 }
 
 std::string epoch_line(const TrainLog& log, int64_t epochs) {
@@ -64,16 +80,22 @@ std::string epoch_line(const TrainLog& log, int64_t epochs) {
 ProgressView::ProgressView(std::vector<Metric> metrics, int64_t epochs)
     : metrics_(std::move(metrics)), epochs_(epochs), terminal_(::isatty(STDOUT_FILENO) == 1) {}
 
+ProgressView::~ProgressView() {
+  if (open_) std::printf("\n");
+}
+
 void ProgressView::step(const TrainProgress& progress) {
   const auto now = std::chrono::steady_clock::now();
   if (!terminal_ || now - drawn_ < std::chrono::milliseconds(100)) return;
   drawn_ = now;
-  std::printf("\r\033[K%s", progress_line(progress, metrics_).c_str());
+  std::printf("\r\033[K%s", progress_line(progress, metrics_, terminal_width() - 1).c_str());
+  open_ = true;
   std::fflush(stdout);
 }
 
 void ProgressView::epoch(const TrainLog& log) {
   std::printf("%s%s\n", terminal_ ? "\r\033[K" : "", epoch_line(log, epochs_).c_str());
+  open_ = false;
   std::fflush(stdout);
 }
 

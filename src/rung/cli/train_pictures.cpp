@@ -1,10 +1,12 @@
 #include "rung/cli/train_pictures.h"
 
+#include <fmt/format.h>
 #include <torch/torch.h>
 
 #include <algorithm>
 
 #include "rung/base/file.h"
+#include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/inspect/chart.h"
 #include "rung/inspect/contact_sheet.h"
@@ -109,9 +111,10 @@ std::string draw_classes(ModuleImpl& net, const Dataset& data, const Task& task,
   return "predictions.png";
 }
 
-std::string draw_forecast(ModuleImpl& net, const OpenedData& opened, const Dataset& data,
+std::string draw_forecast(ModuleImpl& net, const OpenedData& opened, const ShownPart& shown,
                           const Task& task, const TrainOptions& options,
                           const std::filesystem::path& folder) {
+  const Dataset& data = shown.data;
   const auto scale = opened.scales.back();
   const auto column = static_cast<int64_t>(opened.scales.size()) - 1;
   Series truth{.name = "what came", .x = {}, .y = {}}, said{.name = "foretold", .x = {}, .y = {}};
@@ -126,7 +129,7 @@ std::string draw_forecast(ModuleImpl& net, const OpenedData& opened, const Datas
     said.y.push_back(value(seen.said));
   }
   const std::vector<LineChart> charts = {{.title = opened.names.back() + ", the next row foretold",
-                                          .x_label = "row of the test part",
+                                          .x_label = fmt::format("row of the {} part", shown.name),
                                           .y_label = opened.names.back(),
                                           .series = {truth, said}}};
   write_file(folder / "predictions.svg", line_charts_svg(charts));
@@ -145,12 +148,12 @@ void draw_curves(const TrainLog& log, const std::filesystem::path& folder) {
   write_file(folder / "curves.svg", line_charts_svg(charts));
 }
 
-std::string draw_predictions(ModuleImpl& net, const OpenedData& opened, const Dataset& data,
+std::string draw_predictions(ModuleImpl& net, const OpenedData& opened, const ShownPart& shown,
                              const Task& task, const TrainOptions& options,
                              const std::filesystem::path& folder) {
-  if (task.name() == "segmentation") return draw_masks(net, data, task, options, folder);
-  if (task.name() == "classification") return draw_classes(net, data, task, options, folder);
-  return draw_forecast(net, opened, data, task, options, folder);
+  if (task.name() == "segmentation") return draw_masks(net, shown.data, task, options, folder);
+  if (task.name() == "classification") return draw_classes(net, shown.data, task, options, folder);
+  return draw_forecast(net, opened, shown, task, options, folder);
 }
 
 }  // namespace rung::cli

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
@@ -30,9 +32,33 @@ void differences(const Json& was, const Json& is, const std::string& path,
   }
 }
 
-void check_settings(const std::string& file, const Json& was, const TrainOptions& options) {
+Json all_settings(const TrainOptions& options, const Json& settings) {
+  return {{"train", to_json(options)}, {"recipe", settings}};
+}
+
+/// Whether the rate of an epoch is the same in a run of more epochs.
+bool can_go_on(const TrainOptions& options) {
+  return options.schedule.kind == "constant" || options.schedule.kind == "step";
+}
+
+void check_settings(const std::string& file, Json was, const TrainOptions& options,
+                    const Json& settings) {
+  if (can_go_on(options) && was.contains("train")) was["train"]["epochs"] = options.epochs;
   std::vector<std::string> changed;
-  differences(was, to_json(options), "", changed);
+  const Json is = all_settings(options, settings);
+  for (const char* part : {"train", "recipe"}) {
+    differences(was.value(part, Json::object()), is.at(part), "", changed);
+    // Keys that were given and are no longer.
+    std::vector<std::string> reverse;
+    differences(is.at(part), was.value(part, Json::object()), "", reverse);
+    for (const auto& text : reverse) {
+      const std::string key = text.substr(0, text.find(' '));
+      const bool known = std::any_of(changed.begin(), changed.end(), [&](const auto& other) {
+        return other.starts_with(key + " ");
+      });
+      if (!known) changed.push_back(key + " was given and is no longer");
+    }
+  }
   if (changed.empty()) return;
   fail_user(
       "cannot resume from {}: the run was started with other settings\n  {}\n"
@@ -63,31 +89,32 @@ void restore_weights(const std::string& file, const Weights& tensors, ModuleImpl
 
 void save_checkpoint(const std::filesystem::path& path, const ModuleImpl& net,
                      const torch::optim::Optimizer& optimizer, const TrainLog& log,
-                     const TrainOptions& options) {
+                     const TrainOptions& options, const Json& settings) {
   Safetensors content;
   for (const auto& [name, weight] : net.weights()) {
     content.tensors.emplace(kWeight + name, from_torch(weight.detach().cpu().contiguous()));
   }
   content.tensors.emplace(kOptimizer, from_torch(save_state(optimizer)));
-  content.metadata.emplace(kSettings, to_json(options).dump());
+  content.metadata.emplace(kSettings, all_settings(options, settings).dump());
   content.metadata.emplace(kLog, to_json(log).dump());
   save_safetensors(path, content);
 }
 
 TrainLog load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
-                         torch::optim::Optimizer& optimizer, const TrainOptions& options) {
+                         torch::optim::Optimizer& optimizer, const TrainOptions& options,
+                         const Json& settings) {
   const std::string file = path.string();
   if (!std::filesystem::exists(path)) {
     fail_user("cannot resume: there is no checkpoint {}", file);
   }
   const Safetensors content = load_safetensors(path);
-  const auto settings = content.metadata.find(kSettings), log = content.metadata.find(kLog);
+  const auto saved = content.metadata.find(kSettings), log = content.metadata.find(kLog);
   const auto state = content.tensors.find(kOptimizer);
-  if (settings == content.metadata.end() || log == content.metadata.end() ||
+  if (saved == content.metadata.end() || log == content.metadata.end() ||
       state == content.tensors.end()) {
     fail_user("cannot resume from {}: it is no checkpoint of rung", file);
   }
-  check_settings(file, parse_json(settings->second, file), options);
+  check_settings(file, parse_json(saved->second, file), options, settings);
   restore_weights(file, content.tensors, net);
   try {
     load_state(optimizer, to_torch(state->second));

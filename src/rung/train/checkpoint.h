@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "rung/exec/eager/module.h"
 #include "rung/train/log.h"
 #include "rung/train/optimizer.h"
@@ -14,12 +16,14 @@ namespace rung {
 /// the weights, the optimiser's state, the log, and the settings of the run.
 void save_checkpoint(const std::filesystem::path& path, const ModuleImpl& net,
                      const torch::optim::Optimizer& optimizer, const TrainLog& log,
-                     const TrainOptions& options);
+                     const TrainOptions& options, const nlohmann::json& settings);
 
 /// Puts a network and its optimiser where the checkpoint left them, and gives the log. Throws a
 /// user error: no checkpoint, another network (the first weight that differs), other settings
-/// (each, with both values).
+/// (each, with both values). More epochs are no other setting where the schedule does not depend on
+/// how many there are.
 TrainLog load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
-                         torch::optim::Optimizer& optimizer, const TrainOptions& options);
+                         torch::optim::Optimizer& optimizer, const TrainOptions& options,
+                         const nlohmann::json& settings);
 
 }  // namespace rung

@@ -106,6 +106,11 @@ OpenedData open_idx(const ClassificationData& options) {
   out.parts.test =
       std::make_shared<LabelledImages>(test, in_order(test->labels.size(0)), Augment{});
   const int64_t classes = train->labels.max().item<int64_t>() + 1;
+  const int64_t largest = test->labels.max().item<int64_t>();
+  if (largest >= classes) {
+    fail_user("the test labels of {} go up to {}, and those to train on only to {}",
+              options.idx.string(), largest, classes - 1);
+  }
   for (int64_t i = 0; i < classes; ++i) out.names.push_back(std::to_string(i));
   return out;
 }
@@ -145,6 +150,19 @@ std::shared_ptr<Source> read_folders(const fs::path& folder,
   return source;
 }
 
+/// The part of the data that has a folder of its own; its classes are among those to train on.
+std::shared_ptr<LabelledImages> read_part(const fs::path& folder,
+                                          const std::vector<std::string>& classes,
+                                          const ClassificationData& options) {
+  for (const auto& name : class_folders(folder)) {
+    if (std::find(classes.begin(), classes.end(), name) != classes.end()) continue;
+    fail_user("{} is none of the classes to train on, which are {}", (folder / name).string(),
+              join(classes, ", "));
+  }
+  const auto source = read_folders(folder, classes, options);
+  return std::make_shared<LabelledImages>(source, in_order(source->labels.size(0)), Augment{});
+}
+
 OpenedData open_folder(const ClassificationData& options) {
   const bool parted = fs::is_directory(options.folder / "train");
   const fs::path root = parted ? options.folder / "train" : options.folder;
@@ -155,25 +173,25 @@ OpenedData open_folder(const ClassificationData& options) {
               out.names.size());
   }
   const auto source = read_folders(root, out.names, options);
+  const auto own = [&](const char* part) {
+    return parted && fs::is_directory(options.folder / part);
+  };
+  const bool own_validation = own("val"), own_test = own("test");
   const int64_t all = source->labels.size(0);
   Rng rng(options.seed, "parts");
-  auto order = shuffled(all, rng);
-  if (options.limit > 0 && options.limit < all) order.resize(static_cast<size_t>(options.limit));
-  const bool own_test = parted && fs::is_directory(options.folder / "test");
-  const PartSizes parts = split_parts(static_cast<int64_t>(order.size()), options.validation,
+  const auto order = shuffled(all, rng);
+  const PartSizes parts = split_parts(all, own_validation ? 0 : options.validation,
                                       own_test ? 0 : options.test, root.string());
-  out.parts.train =
-      std::make_shared<LabelledImages>(source, pick(order, 0, parts.train), options.augment);
-  out.parts.validation = std::make_shared<LabelledImages>(
-      source, pick(order, parts.train, parts.validation), Augment{});
-  if (own_test) {
-    const auto test = read_folders(options.folder / "test", out.names, options);
-    out.parts.test =
-        std::make_shared<LabelledImages>(test, in_order(test->labels.size(0)), Augment{});
-  } else {
-    out.parts.test = std::make_shared<LabelledImages>(
-        source, pick(order, parts.train + parts.validation, parts.test), Augment{});
-  }
+  const int64_t used = options.limit > 0 ? std::min(options.limit, parts.train) : parts.train;
+  out.parts.train = std::make_shared<LabelledImages>(source, pick(order, 0, used), options.augment);
+  out.parts.validation = own_validation
+                             ? read_part(options.folder / "val", out.names, options)
+                             : std::make_shared<LabelledImages>(
+                                   source, pick(order, parts.train, parts.validation), Augment{});
+  out.parts.test =
+      own_test ? read_part(options.folder / "test", out.names, options)
+               : std::make_shared<LabelledImages>(
+                     source, pick(order, parts.train + parts.validation, parts.test), Augment{});
   return out;
 }
 

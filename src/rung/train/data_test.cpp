@@ -26,7 +26,7 @@ std::vector<int64_t> all(const Dataset& data) {
   return out;
 }
 
-// --- segmentation ---------------------------------------------------------------------------------
+// --- segmentation
 
 void write_pairs(const TempFolder& folder, int count) {
   for (int i = 0; i < count; ++i) {
@@ -109,8 +109,7 @@ TEST(SegmentationData, AnIndexSaysWhichPart) {
             std::string::npos);
   EXPECT_NE(message("id,split\nn0,train\nn0,test\n").find("stands there twice"), std::string::npos);
   EXPECT_NE(message("name,split\nn0,train\n").find("has no column 'id'"), std::string::npos);
-  EXPECT_NE(message("id,split\nn0,test\n").find("no image is left to train on"),
-            std::string::npos);
+  EXPECT_NE(message("id,split\nn0,test\n").find("no image is left to train on"), std::string::npos);
 }
 
 TEST(SegmentationData, SaysWhatIsMissing) {
@@ -130,7 +129,7 @@ TEST(SegmentationData, SaysWhatIsMissing) {
   EXPECT_NE(message().find("cannot read the folder"), std::string::npos);
 }
 
-// --- classification -------------------------------------------------------------------------------
+// --- classification
 
 TEST(ClassificationData, FoldersAreClasses) {
   const TempFolder folder;
@@ -144,6 +143,27 @@ TEST(ClassificationData, FoldersAreClasses) {
   EXPECT_EQ(data.parts.train->size() + data.parts.validation->size() + data.parts.test->size(), 20);
   const Batch batch = data.parts.train->batch(all(*data.parts.train), nullptr);
   EXPECT_TRUE(torch::equal(batch.input.mean({1, 2, 3}), batch.target.to(at::kFloat)));
+}
+
+TEST(ClassificationData, PartsMayHaveFoldersOfTheirOwn) {
+  const TempFolder folder;
+  for (const auto& [part, count] : {std::pair("train", 10), {"val", 3}, {"test", 2}}) {
+    for (int i = 0; i < count; ++i) {
+      const std::string name = "/" + std::to_string(i) + ".png";
+      write_image(folder / (part + std::string("/dark") + name), 4, 4, 0);
+      write_image(folder / (part + std::string("/light") + name), 4, 4, 255);
+    }
+  }
+  ClassificationData options = {.folder = folder.path(), .channels = 1};
+  const auto sizes = [&] {
+    const OpenedData data = open_classification(options);
+    EXPECT_EQ(data.names, (std::vector<std::string>{"dark", "light"}));
+    return std::vector<int64_t>{data.parts.train->size(), data.parts.validation->size(),
+                                data.parts.test->size()};
+  };
+  EXPECT_EQ(sizes(), (std::vector<int64_t>{20, 6, 4}));
+  options.limit = 5;  // of what is trained on; what it is measured on stays
+  EXPECT_EQ(sizes(), (std::vector<int64_t>{5, 6, 4}));
 }
 
 TEST(ClassificationData, SizesMustAgreeOrBeGiven) {
@@ -204,7 +224,7 @@ TEST(ClassificationData, IdxFilesThatDoNotFit) {
             std::string::npos);
 }
 
-// --- forecasting ----------------------------------------------------------------------------------
+// --- forecasting
 
 ForecastingData table(const TempFolder& folder, const std::string& text) {
   write_file(folder / "t.csv", text);
@@ -241,7 +261,8 @@ TEST(ForecastingData, SaysWhereItIsWrong) {
   };
   EXPECT_NE(message("a\n1\n2\nx\n4\n5\n6\n7\n8\n").find("t.csv:4: column 'a' holds 'x'"),
             std::string::npos);
-  EXPECT_NE(message("a\n1\n2\nnan\n4\n5\n6\n7\n8\n").find("not a finite number"), std::string::npos);
+  EXPECT_NE(message("a\n1\n2\nnan\n4\n5\n6\n7\n8\n").find("not a finite number"),
+            std::string::npos);
   EXPECT_NE(message("a\n1\n2\n3\n").find("asks for 8 rows, and"), std::string::npos);
   EXPECT_NE(message("a\nx\n2\n3\n").find("no column of numbers"), std::string::npos);
   ForecastingData options = table(folder, "a\n1\n2\n3\n4\n");
@@ -252,7 +273,7 @@ TEST(ForecastingData, SaysWhereItIsWrong) {
             std::string::npos);
 }
 
-// --- augmentation ---------------------------------------------------------------------------------
+// --- augmentation
 
 TEST(Augment, EachChangeDoesWhatItSays) {
   const at::Tensor image = torch::rand({1, 6, 6});

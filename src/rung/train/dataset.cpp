@@ -26,16 +26,25 @@ std::vector<int64_t> shuffled(int64_t n, Rng& rng) {
 std::vector<std::vector<int64_t>> make_batches(const Dataset& data, std::span<const int64_t> order,
                                                int64_t size, bool training) {
   std::map<std::vector<int64_t>, std::vector<int64_t>> open;
+  std::map<std::vector<int64_t>, size_t> last;  // where the last full batch of a shape stands
   std::vector<std::vector<int64_t>> out;
   for (const int64_t index : order) {
-    auto& batch = open[data.shape(index, training)];
+    const auto shape = data.shape(index, training);
+    auto& batch = open[shape];
     batch.push_back(index);
     if (static_cast<int64_t>(batch.size()) < size) continue;
+    last[shape] = out.size();
     out.push_back(std::move(batch));
     batch.clear();
   }
   for (auto& [shape, batch] : open) {
-    if (!batch.empty()) out.push_back(std::move(batch));
+    // A single sample has no statistics that a batch norm could learn from.
+    const auto before = last.find(shape);
+    if (training && batch.size() == 1 && before != last.end()) {
+      out[before->second].push_back(batch.front());
+    } else if (!batch.empty()) {
+      out.push_back(std::move(batch));
+    }
   }
   return out;
 }

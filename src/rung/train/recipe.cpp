@@ -133,6 +133,18 @@ void set_side(const std::vector<std::string>& sides, const std::string& where, R
       }
       skip.detach = skip.detach || skip.from.starts_with(side + "/");
     }
+    for (const auto& wire : spec.wires) {
+      const std::string source(model_of(wire.from));
+      if (!wire.to.starts_with(side + "/") ||
+          std::find(sides.begin(), sides.end(), source) != sides.end()) {
+        continue;
+      }
+      fail_user(
+          "{}: {} is fed by {}, which is trained, so gradients would have to run through it\n"
+          "  rule    in side mode no gradient is computed in the networks that stay\n"
+          "  fix     freeze = [\"*\"] for {} instead",
+          where, quoted(side), quoted(wire.from), quoted(side));
+    }
   }
 }
 
@@ -162,6 +174,15 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   const fs::path base = path.parent_path();
   TomlReader root(document);
   Recipe recipe;
+  recipe.settings = document.root;
+  // What a run that goes on may change, and the options that the trainer compares itself.
+  if (auto train = recipe.settings.find("train"); train != recipe.settings.end()) {
+    nlohmann::json kept = nlohmann::json::object();
+    for (const char* key : {"loss", "side"}) {
+      if (train->contains(key)) kept[key] = (*train)[key];
+    }
+    *train = std::move(kept);
+  }
   recipe.out = base / (path.stem().string() + "_out");
   JoinSpec spec;
   read_networks(root, base, recipe, spec);

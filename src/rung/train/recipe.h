@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <variant>
@@ -27,6 +28,7 @@ struct Recipe {
   std::vector<std::string> freeze;       ///< globs over the joined network's weights
   TrainOptions train;
   std::filesystem::path out;
+  nlohmann::json settings;  ///< networks, skips, data and loss as written, for TrainRun::settings
 };
 
 /// Reads a TOML recipe, changed by `--set`-like assignments ("train.epochs=3"). Throws a user error

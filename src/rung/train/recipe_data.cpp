@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 
 #include "rung/base/error.h"
@@ -59,6 +60,11 @@ ClassificationData classification(TomlReader& table, const std::filesystem::path
   if (data.idx.empty() == data.folder.empty()) {
     fail_user("{} needs either idx or folder", table.where());
   }
+  for (const char* key : {"size", "channels", "test"}) {
+    if (data.idx.empty() || !table.has(key)) continue;
+    fail_user("{} goes with folder; IDX files say their size and bring a test part",
+              table.where(key));
+  }
   return data;
 }
 
@@ -89,6 +95,18 @@ ForecastingData forecasting(TomlReader& table, const std::filesystem::path& base
   return data;
 }
 
+/// Refuses keys that the chosen kind does not read.
+void check_kind(TomlReader& table, const std::string& kind,
+                std::initializer_list<std::pair<const char*, std::string_view>> keys) {
+  for (const auto& [key, kinds] : keys) {
+    if (!table.has(key)) continue;
+    const auto fitting = split(kinds, ' ');
+    if (std::find(fitting.begin(), fitting.end(), kind) != fitting.end()) continue;
+    fail_user("{} goes with kind = {}, and kind is {}", table.where(key), join(fitting, " or "),
+              quoted(kind));
+  }
+}
+
 void read_optimizer(TomlReader& parent, OptimizerOptions& o) {
   auto table = parent.table("optimizer");
   if (!table) return;
@@ -101,6 +119,12 @@ void read_optimizer(TomlReader& parent, OptimizerOptions& o) {
   table->read("eps", o.eps, 0, 1);
   table->read("weight_decay", o.weight_decay, 0, 1e6);
   table->read("decay_norms", o.decay_norms);
+  check_kind(*table, o.kind,
+             {{"momentum", "sgd"},
+              {"nesterov", "sgd"},
+              {"beta1", "adam adamw"},
+              {"beta2", "adam adamw"},
+              {"eps", "adam adamw"}});
   table->finish();
 }
 
@@ -113,6 +137,11 @@ void read_schedule(TomlReader& parent, ScheduleOptions& s) {
   table->read("every", s.every, 1, 1000000);
   table->read("factor", s.factor, 0, 1e3);
   table->read("peak", s.peak, 0, 1);
+  check_kind(*table, s.kind,
+             {{"final", "cosine one_cycle"},
+              {"every", "step"},
+              {"factor", "step"},
+              {"peak", "one_cycle"}});
   table->finish();
 }
 

@@ -13,26 +13,26 @@ namespace rung {
 namespace {
 
 const std::string kUnet =
-    "[models.encoder]\n"                                                    // 1
-    "zoo = 'encoder'\n"                                                     // 2
-    "settings = { in = 1, base = 4, stages = 3, size = 32 }\n"              // 3
-    "freeze = ['stage1']\n"                                                 // 4
-    "[models.decoder]\n"                                                    // 5
-    "zoo = 'decoder'\n"                                                     // 6
-    "settings = { in = 16, levels = 2, width = 16, size = 8 }\n"            // 7
-    "input = 'encoder/stage3'\n"                                            // 8
-    "[[skip]]\n"                                                            // 9
-    "from = 'encoder/stage2'\n"                                             // 10
-    "to = 'decoder/up1'\n"                                                  // 11
-    "merge = 'concat'\n"                                                    // 12
-    "[data]\n"                                                              // 13
-    "task = 'segmentation'\n"                                               // 14
-    "images = 'images'\n"                                                   // 15
-    "masks = '${RUNG_TEST_MASKS}/m'\n"                                      // 16
-    "crop = [16, 24]\n"                                                     // 17
-    "[train]\n"                                                             // 18
-    "epochs = 3\n"                                                          // 19
-    "optimizer = { kind = 'sgd', lr = 0.5 }\n";                             // 20
+    "[models.encoder]\n"                                          // 1
+    "zoo = 'encoder'\n"                                           // 2
+    "settings = { in = 1, base = 4, stages = 3, size = 32 }\n"    // 3
+    "freeze = ['stage1']\n"                                       // 4
+    "[models.decoder]\n"                                          // 5
+    "zoo = 'decoder'\n"                                           // 6
+    "settings = { in = 16, levels = 2, width = 16, size = 8 }\n"  // 7
+    "input = 'encoder/stage3'\n"                                  // 8
+    "[[skip]]\n"                                                  // 9
+    "from = 'encoder/stage2'\n"                                   // 10
+    "to = 'decoder/up1'\n"                                        // 11
+    "merge = 'concat'\n"                                          // 12
+    "[data]\n"                                                    // 13
+    "task = 'segmentation'\n"                                     // 14
+    "images = 'images'\n"                                         // 15
+    "masks = '${RUNG_TEST_MASKS}/m'\n"                            // 16
+    "crop = [16, 24]\n"                                           // 17
+    "[train]\n"                                                   // 18
+    "epochs = 3\n"                                                // 19
+    "optimizer = { kind = 'sgd', lr = 0.5 }\n";                   // 20
 
 class RecipeTest : public testing::Test {
  protected:
@@ -71,9 +71,9 @@ TEST_F(RecipeTest, JoinsItsNetworksAndReadsEveryTable) {
 }
 
 TEST_F(RecipeTest, KeysAreChangedFromOutside) {
-  const Recipe recipe = load(kUnet, {"train.epochs=7", "skip.0.merge=add", "train.out=\"o\"",
-                                     "models.encoder.settings.base=8",
-                                     "models.decoder.settings.in=32"});
+  const Recipe recipe =
+      load(kUnet, {"train.epochs=7", "skip.0.merge=add", "train.out=\"o\"",
+                   "models.encoder.settings.base=8", "models.decoder.settings.in=32"});
   EXPECT_EQ(recipe.train.epochs, 7);
   EXPECT_EQ(recipe.plan.skips()[0].merge, "add");
   EXPECT_EQ(recipe.plan.skips()[0].source.shape[1], 16);
@@ -83,8 +83,8 @@ TEST_F(RecipeTest, KeysAreChangedFromOutside) {
 }
 
 TEST_F(RecipeTest, MistakesNameTheirLine) {
-  EXPECT_NE(error(replaced("epochs = 3", "epoch = 3")).find(
-                "r.toml:19: train.epoch: there is no such key, did you mean epochs?"),
+  EXPECT_NE(error(replaced("epochs = 3", "epoch = 3"))
+                .find("r.toml:19: train.epoch: there is no such key, did you mean epochs?"),
             std::string::npos);
   EXPECT_NE(error(replaced("epochs = 3", "epochs = 0")).find("r.toml:19: train.epochs is 0"),
             std::string::npos);
@@ -94,8 +94,9 @@ TEST_F(RecipeTest, MistakesNameTheirLine) {
             std::string::npos);
   EXPECT_NE(error(replaced("from = 'encoder/stage2'", "")).find("needs from and to"),
             std::string::npos);
-  EXPECT_NE(error(replaced("zoo = 'encoder'", "zoo = 'encode'")).find("r.toml:2: models.encoder.zoo"),
-            std::string::npos);
+  EXPECT_NE(
+      error(replaced("zoo = 'encoder'", "zoo = 'encode'")).find("r.toml:2: models.encoder.zoo"),
+      std::string::npos);
   EXPECT_NE(error(replaced("zoo = 'encoder'", "")).find("needs either zoo"), std::string::npos);
   EXPECT_NE(error(replaced("'segmentation'", "'segment'")).find("r.toml:14: data.task"),
             std::string::npos);
@@ -126,6 +127,11 @@ TEST_F(RecipeTest, SideModeFreezesAndDetaches) {
   EXPECT_TRUE(detached);
   EXPECT_NE(error(kUnet + "side = ['enc']\n").find("they are decoder, encoder"), std::string::npos);
   EXPECT_NE(error(kUnet + "side = ['decoder']\n").find("changes 'decoder'"), std::string::npos);
+  const std::string wired =
+      replaced("[[skip]]\nfrom = 'encoder/stage2'\nto = 'decoder/up1'\nmerge = 'concat'\n", "");
+  EXPECT_NE(error(wired + "side = ['decoder']\n")
+                .find("'decoder' is fed by 'encoder/stage3', which is trained"),
+            std::string::npos);
 }
 
 TEST_F(RecipeTest, FilesAndWeightsOfNetworks) {
@@ -141,7 +147,8 @@ TEST_F(RecipeTest, FilesAndWeightsOfNetworks) {
   const Recipe loaded = load(zoo_text + "weights = 'w.safetensors'\n" + rest);
   EXPECT_TRUE(loaded.plan.apply().weights.at("fc.weight").identical(model.weights.at("fc.weight")));
   EXPECT_NE(error("[models.net]\nfile = 'net.rung'\nsettings = { in = 1 }\n" + rest)
-                .find("only built-in networks"), std::string::npos);
+                .find("only built-in networks"),
+            std::string::npos);
   EXPECT_NE(error("[models.net]\nfile = 'absent.rung'\n" + rest).find("absent.rung"),
             std::string::npos);
 }

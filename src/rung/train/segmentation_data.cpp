@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int64_t kHalf = 127;  // of 255: what is above is foreground
+
 struct Pairs {
   std::shared_ptr<const ImageStore> images;
   std::shared_ptr<const ImageStore> masks;
@@ -45,7 +47,7 @@ class MaskedImages : public Dataset {
       at::Tensor image = pairs_.images->get(i), mask = pairs_.masks->get(i);
       if (rng != nullptr && crop_) crop(*rng, image, mask);
       image = image.to(at::kFloat).div_(255);
-      mask = mask.gt(127).to(at::kFloat);
+      mask = mask.gt(kHalf).to(at::kFloat);
       if (rng != nullptr) augment(augment_, *rng, image, mask);
       images.push_back(image);
       masks.push_back(mask);
@@ -95,6 +97,21 @@ Pairs open_pairs(const SegmentationData& options) {
               image[2], pairs.masks->file(i).string(), mask[1], mask[2]);
   }
   return pairs;
+}
+
+/// Refuses masks that are all background to us, such as those that write foreground as 1.
+void check_foreground(const Pairs& pairs, const std::vector<int64_t>& chosen) {
+  int64_t largest = 0;
+  for (const int64_t i : chosen) {
+    largest = std::max(largest, pairs.masks->get(i).max().item<int64_t>());
+    if (largest > kHalf) return;
+  }
+  const auto& first = pairs.masks->file(chosen.front());
+  fail_user(
+      "the masks in {} hold no foreground: their largest value is {}, and what counts is above {}\n"
+      "  rule    a mask is 0 where there is background and 255 where there is foreground\n"
+      "  fix     multiply the values by {}",
+      first.parent_path().string(), largest, kHalf, largest > 0 ? 255 / largest : 255);
 }
 
 struct Split {
@@ -172,6 +189,7 @@ OpenedData open_segmentation(const SegmentationData& options) {
   }
   const Pairs pairs = open_pairs(options);
   Split split = make_split(pairs, options);
+  check_foreground(pairs, split.train);
   OpenedData out;
   out.text = fmt::format("{} images with masks to train, {} to validate, {} to test",
                          split.train.size(), split.validation.size(), split.test.size());

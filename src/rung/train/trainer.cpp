@@ -9,6 +9,7 @@
 #include "rung/base/cores.h"
 #include "rung/base/error.h"
 #include "rung/base/file.h"
+#include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/device.h"
 #include "rung/graph/rewrite.h"
@@ -113,7 +114,8 @@ class Trainer {
   }
 
   void resume() {
-    log_ = load_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, options_);
+    log_ =
+        load_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, options_, run_.settings);
     if (log_.best_epoch > 0) best_ = load_model(file("best.rung")).weights;
   }
 
@@ -129,6 +131,7 @@ class Trainer {
     if (has(data_.validation)) {
       result.validation = evaluate(net_, *data_.validation, task_, options_);
     }
+    check_finite(result);
     result.seconds = since(start);
     log_.epochs.push_back(std::move(result));
     const EpochResult& done = log_.epochs.back();
@@ -142,6 +145,32 @@ class Trainer {
     }
     save();
     if (run_.on_epoch) run_.on_epoch(log_);
+  }
+
+  [[noreturn]] void fail_astray(const std::string& what, int64_t epoch) const {
+    fail_user(
+        "{}: training went astray\n"
+        "  fix     a smaller optimizer.lr, a warmup, or clip = 1{}",
+        what,
+        run_.folder.empty() || log_.epochs.empty()
+            ? ""
+            : fmt::format("; the checkpoint of epoch {} is whole", epoch - 1));
+  }
+
+  /// What is not finite is never kept: neither as best nor as a checkpoint.
+  void check_finite(const EpochResult& result) const {
+    for (const auto& [name, weight] : net_.weights()) {
+      if (weight.is_floating_point() && !at::isfinite(weight).all().item<bool>()) {
+        fail_astray(
+            fmt::format("the weight {} is not finite after epoch {}", quoted(name), result.epoch),
+            result.epoch);
+      }
+    }
+    if (result.validation && !std::isfinite(result.validation->loss)) {
+      fail_astray(fmt::format("the validation loss is {} after epoch {}", result.validation->loss,
+                              result.epoch),
+                  result.epoch);
+    }
   }
 
   PartResult train_steps(int64_t epoch, double& rate) {
@@ -178,13 +207,7 @@ class Trainer {
     }
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {
-      fail_user(
-          "the loss is {} in epoch {}, step {}: training went astray\n"
-          "  fix     a smaller optimizer.lr, a warmup, or clip = 1{}",
-          value, epoch, step,
-          run_.folder.empty() || log_.epochs.empty()
-              ? ""
-              : fmt::format("; the checkpoint of epoch {} is whole", epoch - 1));
+      fail_astray(fmt::format("the loss is {} in epoch {}, step {}", value, epoch, step), epoch);
     }
     loss.backward();
     if (options_.clip > 0) torch::nn::utils::clip_grad_norm_(net_.parameters(), options_.clip);
@@ -222,7 +245,8 @@ class Trainer {
     save_model(net_.model(), file("last.rung"));
     write_file(file("history.csv"), to_csv(log_));
     write_file(file("log.json"), to_json(log_).dump(1) + "\n");
-    save_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, log_, options_);
+    save_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, log_, options_,
+                    run_.settings);
   }
 
   void finish() {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "rung/exec/eager/module.h"
 #include "rung/train/dataset.h"
@@ -26,6 +27,9 @@ struct TrainRun {
   /// Where the checkpoint, history.csv, best.rung, last.rung and log.json go; empty: nothing is
   /// written.
   std::filesystem::path folder = {};
+  /// Whatever else the run depends on (data, networks, loss): kept in the checkpoint, and a run
+  /// that goes on must be given the same.
+  nlohmann::json settings = nlohmann::json::object();
   bool resume = false;  ///< goes on from the folder's checkpoint
   std::function<void(const TrainProgress&)> on_step = nullptr;
   std::function<void(const TrainLog&)> on_epoch = nullptr;  ///< after its files are written

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "rung/base/expect_error.h"
@@ -46,8 +47,12 @@ Model small_net() {
   return zoo("skip_net", {{"depth", "4"}, {"width", "4"}, {"classes", "2"}, {"size", "8"}});
 }
 
-const TrainOptions kOptions = {.epochs = 4, .batch = 16, .seed = 5, .optimizer = {.lr = 1e-2},
-                               .schedule = {.kind = "one_cycle"}, .threads = 1};
+const TrainOptions kOptions = {.epochs = 4,
+                               .batch = 16,
+                               .seed = 5,
+                               .optimizer = {.lr = 1e-2},
+                               .schedule = {.kind = "one_cycle"},
+                               .threads = 1};
 
 void expect_same_bits(const ModuleImpl& a, const ModuleImpl& b) {
   for (const auto& [name, tensor] : a.weights()) {
@@ -67,8 +72,8 @@ TEST(Trainer, LearnsAndLeavesItsFiles) {
   ASSERT_TRUE(log.test);
   EXPECT_GT(log.test->metrics[0], 0.75);
   const std::string history = read_file(folder / "out/history.csv");
-  EXPECT_TRUE(history.starts_with(
-      "epoch,rate,seconds,train_loss,train_accuracy,loss,accuracy\n1,")) << history;
+  EXPECT_TRUE(history.starts_with("epoch,rate,seconds,train_loss,train_accuracy,loss,accuracy\n1,"))
+      << history;
   EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 31);
   // The network is left with the best epoch's weights, which best.rung holds.
   Module best(load_model(folder / "out/best.rung"));
@@ -105,8 +110,8 @@ TEST(Trainer, ARunThatWasInterruptedEndsWithTheSameBits) {
                               }};
     EXPECT_THROW(train(*first, halves(), *task, options, stopped), Interrupted);
     Module second(small_net(), ModuleOptions{.seed = 77});
-    const TrainLog log = train(*second, halves(), *task, options,
-                               {.folder = folder / "b", .resume = true});
+    const TrainLog log =
+        train(*second, halves(), *task, options, {.folder = folder / "b", .resume = true});
     EXPECT_EQ(log.epochs.size(), 4u) << kind;
     Module a(load_model(folder / "a/last.rung")), b(load_model(folder / "b/last.rung"));
     expect_same_bits(*a, *b);
@@ -119,9 +124,8 @@ TEST(Trainer, ResumingNeedsTheSameSettingsAndNetwork) {
   const auto task = classification_task({.classes = 2});
   Module net(small_net());
   const auto resume = [&](ModuleImpl& module, const TrainOptions& options) {
-    return user_error([&] {
-      train(module, halves(), *task, options, {.folder = folder / "a", .resume = true});
-    });
+    return user_error(
+        [&] { train(module, halves(), *task, options, {.folder = folder / "a", .resume = true}); });
   };
   EXPECT_NE(resume(*net, kOptions).find("there is no checkpoint"), std::string::npos);
   TrainOptions one = kOptions;
@@ -136,6 +140,55 @@ TEST(Trainer, ResumingNeedsTheSameSettingsAndNetwork) {
   EXPECT_NE(resume(*net, one), "");
 }
 
+TEST(Trainer, ARunGoesOnForMoreEpochsWhereTheScheduleAllowsIt) {
+  const TempFolder folder;
+  const auto task = classification_task({.classes = 2});
+  TrainOptions options = kOptions;
+  options.schedule = {.kind = "step", .every = 3};
+  Module whole(small_net(), ModuleOptions{.seed = 1}),
+      parted(small_net(), ModuleOptions{.seed = 1});
+  train(*whole, halves(), *task, options, {.folder = folder / "a"});
+  options.epochs = 2;
+  train(*parted, halves(), *task, options, {.folder = folder / "b"});
+  options.epochs = 4;
+  train(*parted, halves(), *task, options, {.folder = folder / "b", .resume = true});
+  expect_same_bits(*whole, *parted);
+  options.schedule = {.kind = "cosine"};
+  options.epochs = 2;
+  train(*parted, halves(), *task, options, {.folder = folder / "c"});
+  options.epochs = 4;
+  const TrainRun more = {.folder = folder / "c", .resume = true};
+  EXPECT_NE(user_error([&] {
+              train(*parted, halves(), *task, options, more);
+            }).find("epochs was 2 and is 4"),
+            std::string::npos);
+}
+
+/// Images that hold a NaN.
+class Broken : public Halves {
+ public:
+  using Halves::Halves;
+  Batch batch(std::span<const int64_t> indices, Rng* rng) const override {
+    Batch made = Halves::batch(indices, rng);
+    made.input[0][0][0][0] = std::nan("");
+    return made;
+  }
+};
+
+TEST(Trainer, WhatIsNotFiniteIsNeitherBestNorACheckpoint) {
+  const TempFolder folder;
+  const auto task = classification_task({.classes = 2});
+  Module net(small_net(), ModuleOptions{.seed = 1});
+  DataParts parts = halves();
+  parts.validation = std::make_shared<Broken>(24, 2);
+  const auto message =
+      user_error([&] { train(*net, parts, *task, kOptions, {.folder = folder / "out"}); });
+  EXPECT_NE(message.find("the validation loss is nan after epoch 1"), std::string::npos) << message;
+  for (const char* name : {"best.rung", "last.rung", "checkpoint.safetensors"}) {
+    EXPECT_FALSE(std::filesystem::exists(folder / "out" / name)) << name;
+  }
+}
+
 TEST(Trainer, ALossThatIsNotFiniteEndsTheRun) {
   Module net(small_net());
   TrainOptions options = kOptions;
@@ -143,7 +196,7 @@ TEST(Trainer, ALossThatIsNotFiniteEndsTheRun) {
   options.schedule = {};
   const auto task = classification_task({.classes = 2});
   const auto message = user_error([&] { train(*net, halves(), *task, options); });
-  EXPECT_NE(message.find("in epoch "), std::string::npos) << message;
+  EXPECT_NE(message.find("epoch 1"), std::string::npos) << message;
   EXPECT_NE(message.find("a smaller optimizer.lr"), std::string::npos) << message;
 }
 
@@ -181,7 +234,8 @@ TEST(Trainer, FrozenWeightsStay) {
   all->freeze({"*"});
   EXPECT_NE(user_error([&] {
               train(*all, halves(), *classification_task({.classes = 2}), kOptions);
-            }).find("no weight to train"), std::string::npos);
+            }).find("no weight to train"),
+            std::string::npos);
 }
 
 TEST(Trainer, ANetworkThatDoesNotFitIsFoundBeforeAnythingIsWritten) {
@@ -190,13 +244,15 @@ TEST(Trainer, ANetworkThatDoesNotFitIsFoundBeforeAnythingIsWritten) {
   EXPECT_NE(user_error([&] {
               train(*net, halves(), *classification_task({.classes = 2}), kOptions,
                     {.folder = folder / "a"});
-            }).find("classification of 2 classes needs an output"), std::string::npos);
+            }).find("classification of 2 classes needs an output"),
+            std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder / "a"));
 }
 
 TEST(Trainer, ClippingBoundsTheFirstStep) {
   const auto step_length = [](double clip) {
-    Module net(small_net(), ModuleOptions{.seed = 1}), before(small_net(), ModuleOptions{.seed = 1});
+    Module net(small_net(), ModuleOptions{.seed = 1}),
+        before(small_net(), ModuleOptions{.seed = 1});
     TrainOptions options = kOptions;
     options.epochs = 1;
     options.batch = 48;
@@ -206,7 +262,8 @@ TEST(Trainer, ClippingBoundsTheFirstStep) {
     train(*net, halves(), *classification_task({.classes = 2}), options);
     double square = 0;
     for (const auto& item : net->named_parameters()) {
-      square += (item.value() - before->named_parameters()[item.key()]).square().sum().item<double>();
+      square +=
+          (item.value() - before->named_parameters()[item.key()]).square().sum().item<double>();
     }
     return std::sqrt(square);
   };
@@ -223,7 +280,9 @@ TEST(Trainer, ChannelsLastAndBf16Train) {
     options.channels_last = channels_last;
     const TrainLog log = train(*net, halves(), *task, options);
     for (const auto& [name, tensor] : net->weights()) {
-      if (tensor.is_floating_point()) { EXPECT_EQ(tensor.scalar_type(), at::kFloat) << name; }
+      if (tensor.is_floating_point()) {
+        EXPECT_EQ(tensor.scalar_type(), at::kFloat) << name;
+      }
     }
     return log.epochs.back().train.loss;
   };
@@ -233,18 +292,21 @@ TEST(Trainer, ChannelsLastAndBf16Train) {
   EXPECT_NE(final_loss("bf16", false), plain);  // so that bf16 was not passed over
 }
 
-TEST(MakeBatches, KeepShapesApartAndLoseNothing) {
-  class Mixed : public Dataset {
-   public:
-    int64_t size() const override { return 11; }
-    std::vector<int64_t> shape(int64_t i, bool) const override { return {i % 3}; }
-    Batch batch(std::span<const int64_t>, Rng*) const override { return {}; }
-  } mixed;
+/// 11 samples of three shapes: four, four and three of each.
+class Mixed : public Dataset {
+ public:
+  int64_t size() const override { return 11; }
+  std::vector<int64_t> shape(int64_t i, bool) const override { return {i % 3}; }
+  Batch batch(std::span<const int64_t>, Rng*) const override { return {}; }
+};
+
+std::vector<size_t> sizes_of_mixed_batches(bool training) {
   Rng rng(1);
   const auto order = shuffled(11, rng);
   std::vector<int64_t> seen;
-  for (const auto& batch : make_batches(mixed, order, 2, true)) {
-    EXPECT_LE(batch.size(), 2u);
+  std::vector<size_t> sizes;
+  for (const auto& batch : make_batches(Mixed(), order, 2, training)) {
+    sizes.push_back(batch.size());
     for (const int64_t i : batch) {
       EXPECT_EQ(i % 3, batch[0] % 3);
       seen.push_back(i);
@@ -252,6 +314,16 @@ TEST(MakeBatches, KeepShapesApartAndLoseNothing) {
   }
   std::sort(seen.begin(), seen.end());
   for (int64_t i = 0; i < 11; ++i) EXPECT_EQ(seen.at(static_cast<size_t>(i)), i);
+  std::sort(sizes.begin(), sizes.end());
+  return sizes;
+}
+
+TEST(MakeBatches, KeepShapesApartAndLoseNothing) {
+  EXPECT_EQ(sizes_of_mixed_batches(false), (std::vector<size_t>{1, 2, 2, 2, 2, 2}));
+}
+
+TEST(MakeBatches, TrainingHasNoBatchOfOne) {
+  EXPECT_EQ(sizes_of_mixed_batches(true), (std::vector<size_t>{2, 2, 2, 2, 3}));
 }
 
 }  // namespace
