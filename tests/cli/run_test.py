@@ -170,6 +170,23 @@ class Run(unittest.TestCase):
         text = self.refuses(2, *BLOCK, "--input", f"x={picture}")
         self.assertIn("f32[N, 64, 32, 32]", text)
 
+    def test_a_map_is_written_as_a_picture(self):
+        photo, picture = self.folder / "in.png", self.folder / "out.png"
+        photo.write_bytes(white_png(5, 3))
+        network = ["zoo:decoder", "--set", "in=3", "--set", "levels=1", "--set", "width=2", "--set", "size=4"]
+        self.prints(*network, "--input", photo, "-o", picture)
+        data = picture.read_bytes()
+        self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual(struct.unpack(">II", data[16:24]), (10, 6))
+
+    def test_skips_are_compared_with_none(self):
+        joined = self.folder / "joined.rung"
+        for start, said in [("identity", "the same bits"), ("random", "differs by up to ")]:
+            done = rung("join", "zoo:encoder", "--skip", f"stage1 -> stage2.conv1 : concat, start={start}", "-o", joined)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            text = self.prints(joined, "--input", "randn", "--compare-without-skips")
+            self.assertIn(f"without skips  output: {said}", text)
+
     def test_inputs_are_named(self):
         pair = self.folder / "pair.rung"
         done = rung("join", "a=zoo:mlp", "b=zoo:mlp", "c=zoo:skip_connection_rnn", "-o", pair)

@@ -22,6 +22,10 @@ def data(mistake, name, content, message, **other):
 
 
 GOOD = npy([1, 3, 8, 8])
+HELD = graph([{"name": "x", "op": {"op": "Input", "type": {"dtype": "f32", "shape": [1, 6, 4], "roles": ["batch", "time", "feature"]},
+                                   "fixed": [1], "why": "aten::chunk depends on that size in a way that a graph cannot follow"}},
+              {"name": "twice", "op": {"op": "add"}, "inputs": ["x", "x"]}],
+             outputs=[{"name": "y", "value": "twice"}])
 TOKENS_NET = rung_file(TOKENS, {})
 CASES = [
     run("a missing input", "", "input 'x' is missing: f32[N, 3, 8, 8]"),
@@ -38,6 +42,10 @@ CASES = [
     run("an input smaller than the kernel", "--input randn:1,3,4,4", "cannot run node 'conv': Conv on (f32[1, 3, 4, 4], f32[4, 3, 7, 7]): …", net=rung_file(graph(
         [X, {"name": "conv.weight", "op": {"op": "Param", "shape": [4, 3, 7, 7]}},
          {"name": "conv", "op": {"op": "Conv"}, "inputs": ["x", "conv.weight"]}]), {})),
+    run("a length that a traced network cannot follow", "--input randn:1,9,4", "input 'x' has size 9 on axis 1, but the network holds at size 6 only", more=["takes   f32[N, 6, 4]", "rule    aten::chunk depends on that size", "fix     give it size 6"], net=rung_file(HELD, {})),
+    run("results without a name", "--input randn -o ''", "-o '': results are written as .npy or .png (one) or .safetensors (any number)"),
+    run("a picture of what is no picture", "--input randn -o y.png", "-o 'y.png': f32[1, 4, 8, 8] is no picture", more=("rule    a picture is one map of 1 or 3 channels",)),
+    run("comparing without skips where there are none", "--input randn --compare-without-skips", "--compare-without-skips: net.rung has no skips"),
     run("random whole numbers", "--input randn", "input 'i' takes i64[N, 5], which randn does not draw; give a file, zeros or ones", net=TOKENS_NET),
     data("fractions for whole numbers", "i.npy", npy([1, 5]), "input 'i' has the wrong dtype: it is f32[1, 5], but the network takes i64[N, 5]", net=TOKENS_NET),
     data("an index outside the table", "i.npy", npy([1, 5], "<i8", (99).to_bytes(8, "little") * 5), "cannot run node 'rows': Embedding on (i64[1, 5], f32[10, 4]): …", net=TOKENS_NET),
@@ -68,7 +76,7 @@ CASES = [
     run("weights that are not there", "--input randn --weights w.safetensors", "cannot read w.safetensors: No such file or directory"),
     run("a PyTorch checkpoint as weights", "--input randn --weights w.pt", "w.pt is a PyTorch or zip archive, not safetensors; in Python, safetensors.torch.save_file(state_dict, path) writes one", files={"w.pt": b"PK\x03\x04" + bytes(60)}),
     run("an unknown tap to run", "--input randn --tap con", "unknown tap 'con'; the nearest names are 'conv', 'x'"),
-    run("results of an unknown kind", "--input randn -o y.csv", "-o 'y.csv': results are written as .npy (one) or .safetensors (any number)"),
+    run("results of an unknown kind", "--input randn -o y.csv", "-o 'y.csv': results are written as .npy or .png (one) or .safetensors (any number)"),
     run("two results in one .npy file", "--input x=randn --input z=randn -o y.npy", "-o 'y.npy': a .npy file holds one result, and these are 2; write .safetensors, or choose one with --tap", net=rung_file(TWO, {})),
     run("results in a folder that is not there", "--input randn -o out/y.npy", "cannot write out/y.npy: No such file or directory"),
     run("results on a full disk", "--input randn:1,3,64,64 -o y.npy", "cannot write y.npy: File too large; nothing was changed", file_bytes=1000),

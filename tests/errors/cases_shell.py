@@ -15,5 +15,7 @@ CASES = [
     Case("a negative seed", "rung join zoo:resnet18 --explain --seed -1", "rung join: --seed: '-1' is not a whole number from 0 to 2^64 - 1"),
     Case("standard output on a full disk", "rung models", "cannot write the output: No space left on device", stdout="/dev/full"),
     Case("the unknown network of models", "rung models resnet19", "unknown network 'resnet19'; the nearest are resnet18, resnet34, resnet50"),
+    Case("two lists at once", "rung show zoo:resnet18 --taps 'layer*' --json", "--json goes with the layers, not with --taps; give one of the two"),
+    Case("a picture onto a device", "rung show zoo:resnet18 --svg /dev/null", "cannot write /dev/null: it is a device or a pipe, not a file"),
     Case("an empty argument", "rung show ''", "MODEL is empty; give zoo:NAME or a .rung file"),
 ]

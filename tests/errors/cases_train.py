@@ -22,7 +22,7 @@ def idx(kind, shape, body=None):
     return head + (bytes(count) if body is None else body)
 
 
-IDX = {"mnist/train-images-idx3-ubyte": idx(8, [20, 8, 8]), "mnist/train-labels-idx1-ubyte": idx(8, [20]),
+IDX = {"mnist/train-images-idx3-ubyte": idx(8, [20, 8, 8]), "mnist/train-labels-idx1-ubyte": idx(8, [20], bytes(range(10)) * 2),
        "mnist/t10k-images-idx3-ubyte": idx(8, [10, 8, 8]), "mnist/t10k-labels-idx1-ubyte": idx(8, [10])}
 
 FORECAST = """[models.net]
@@ -60,7 +60,7 @@ channels = 1
 epochs = 1
 batch = 4
 """
-DIGITS = CLASSIFY.replace('folder = "pictures"', 'idx = "mnist"').replace("classes = 2", "classes = 10")
+DIGITS = CLASSIFY.replace('folder = "pictures"\nchannels = 1', 'idx = "mnist"').replace("classes = 2", "classes = 10")
 
 
 def train(mistake, message, recipe=FORECAST, files=CSV, change=(), options="", **other):
@@ -115,6 +115,8 @@ CASES = [
     forecast("a negative learning rate", "net.toml:11: train.optimizer.lr is -1; it is a number from 0 to 1000000", "[train]", "[train]\noptimizer = { lr = -1 }"),
     forecast("an unknown optimizer", "net.toml:10: train: optimizer.kind = 'adm' is not known; it is one of sgd, adam, adamw", "[train]", '[train]\noptimizer = { kind = "adm" }'),
     forecast("an unknown key of the optimizer", "net.toml:11: train.optimizer.rate: there is no such key, did you mean beta1?; the keys here are beta1, beta2, decay_norms, eps, kind, lr, momentum, nesterov, weight_decay", "[train]", "[train]\noptimizer = { rate = 1 }"),
+    forecast("a key of another optimizer", "net.toml:11: train.optimizer.momentum goes with kind = sgd, and kind is 'adam'", "[train]", '[train]\noptimizer = { kind = "adam", momentum = 0.9 }'),
+    forecast("a key of another schedule", "net.toml:11: train.schedule.every goes with kind = step, and kind is 'cosine'", "[train]", '[train]\nschedule = { kind = "cosine", every = 2 }'),
     forecast("an unknown schedule", "net.toml:10: train: schedule.kind = 'cosinus' is not known; it is one of constant, cosine, step, one_cycle", "[train]", '[train]\nschedule = { kind = "cosinus" }'),
     forecast("an unknown loss", "net.toml:11: train.loss.kind: there is no such key, did you mean dice?; the keys here are dice, label_smoothing", "[train]", '[train]\nloss = { kind = "hinge" }'),
     forecast("a loss of another task", "net.toml:11: train.loss.dice is of another task: label_smoothing goes with classification, dice with segmentation", "[train]", "[train]\nloss = { dice = 1 }"),
@@ -130,6 +132,14 @@ CASES = [
     forecast("a glob of freeze that matches nothing", "'encoder.*' matches no weight to freeze; the nearest names are 'head', 'head.bias', 'head.weight'", "[data]", 'freeze = ["encoder.*"]\n[data]'),
     forecast("everything frozen", "the network has no weight to train: all of its 6 are frozen", "[data]", 'freeze = ["*"]\n[data]'),
     forecast("side mode of one network", "net.toml:11: train.side: side mode is for several networks, and there is one; freeze = [\"*\"] holds all its weights", "[train]", '[train]\nside = ["net"]'),
+    train("side mode of a network that a trained one feeds", "net.toml:13: train.side: 'dec' is fed by 'enc/stage3', which is trained, so gradients would have to run through it", """[models.enc]
+zoo = "encoder"
+settings = { base = 4, stages = 3, size = 16 }
+[models.dec]
+zoo = "decoder"
+settings = { in = 16, levels = 2, width = 4, size = 4 }
+input = "enc/stage3"
+""" + SEGMENT.split('size = 16 }\n')[1].replace("[train]", '[train]\nside = ["dec"]'), PICTURES, more=("fix     freeze = [\"*\"] for 'dec' instead",)),
     forecast("a skip to an unknown tap in a recipe", "net.toml: unknown tap 'hed'; the nearest names are 'head', 'last', 'lstm'", "[data]", '[[skip]]\nfrom = "lstm"\nto = "hed"\n[data]'),
     forecast("a skip with an unknown key in a recipe", "net.toml:7: skip.0.mrege: a skip has no 'mrege'; its keys are from, to, merge, align, resize, start, width, collapse, project, out, norm, detach, name, projection_name, reduction_name", "[data]", '[[skip]]\nfrom = "lstm"\nto = "head"\nmrege = "add"\n[data]'),
     forecast("a skip with one end in a recipe", "net.toml:4: skip.0 needs from and to, two taps", "[data]", '[[skip]]\nfrom = "lstm"\n[data]'),
@@ -166,6 +176,7 @@ zoo = "lstm"
     segment("a folder of images that is not there", "cannot read the folder pictures: No such file or directory", change=[('"images"', '"pictures"')]),
     segment("a folder without images", "the folder none holds no image (.png, .jpg, .jpeg)", {"none/readme.txt": "nothing"}, [('"images"', '"none"')]),
     train("an image without a mask", "images/3.png has no mask: there is no 3.png (or .jpg) in masks", SEGMENT, without(PICTURES, "masks/3.png")),
+    segment("masks that write foreground as 1", "the masks in masks hold no foreground: their largest value is 1, and what counts is above 127", {f"masks/{i}.png": png(16, 16, 1, 1) for i in range(6)}, more=("rule    a mask is 0 where there is background and 255 where there is foreground", "fix     multiply the values by 255")),
     segment("a mask of another size", "images/3.png is 16 x 16 and its mask masks/3.png is 15 x 16", {"masks/3.png": png(16, 15, 1)}),
     segment("an image that is cut short", "images/3.png is a broken PNG file: cut short", {"images/3.png": png(16, 16)[:60]}),
     segment("an image of text", "images/3.png is neither PNG nor JPEG", {"images/3.png": "not a picture at all, but some text"}),
@@ -183,6 +194,10 @@ zoo = "lstm"
     train("a class without images", "the folder pictures/c holds no image (.png, .jpg, .jpeg)", CLASSIFY, {**CLASSES, "pictures/c/readme.txt": "none"}),
     train("a network of other classes", "classification of 2 classes needs an output f32[1, 2], and the network gives f32[1, 5]", CLASSIFY, CLASSES, [("classes = 2", "classes = 5")]),
     train("pictures of different sizes", "pictures/a/0.png is [1, 8, 8] and pictures/a/9.png is [1, 8, 9]; give data.size = [height, width]", CLASSIFY, {**CLASSES, "pictures/a/9.png": png(9, 8, 1)}),
+    train("a class that only the test part has", "pictures/test/c is none of the classes to train on, which are a, b", CLASSIFY,
+          {name.replace("pictures/", "pictures/train/"): content for name, content in CLASSES.items()} | {"pictures/test/c/0.png": png(8, 8, 1)}),
+    train("a size for IDX files", "net.toml:7: data.size goes with folder; IDX files say their size and bring a test part", DIGITS, IDX, [("[train]", "size = [9, 9]\n[train]")]),
+    digits("a test label beyond the classes", "the test labels of mnist go up to 11, and those to train on only to 9", "t10k-labels-idx1-ubyte", idx(8, [10], bytes([11] * 10))),
     digits("no IDX labels", "there is neither mnist/train-labels-idx1-ubyte nor mnist/train-labels-idx1-ubyte.gz; data.idx is a folder of MNIST's four files", "train-labels-idx1-ubyte", None),
     digits("an IDX file that is cut short", "mnist/train-images-idx3-ubyte declares 1280 bytes ([20, 8, 8]) and holds 484", "train-images-idx3-ubyte", idx(8, [20, 8, 8])[:500]),
     digits("an IDX file of text", "mnist/train-images-idx3-ubyte is not an IDX file (the form of MNIST's files)", "train-images-idx3-ubyte", b"these are no images"),
@@ -193,11 +208,14 @@ zoo = "lstm"
     train("a broken .gz file", "mnist/train-images-idx3-ubyte.gz is damaged: mnist/train-images-idx3-ubyte.gz: invalid stored block lengths", DIGITS, {**without(IDX, "mnist/train-images-idx3-ubyte"),
                                              "mnist/train-images-idx3-ubyte.gz": b"\x1f\x8b\x08" + bytes(50)}),
     # the training itself
-    forecast("a loss that is not finite", "the loss is inf in epoch 2, step 1: training went astray", "[train]", '[train]\noptimizer = { kind = "sgd", lr = 1e6 }',
+    forecast("a loss that is not finite", "the loss is … in epoch 1, step …: training went astray", "[train]", '[train]\noptimizer = { kind = "sgd", lr = 1e6 }', options="--set train.batch=1", leaves="net_out"),
+    forecast("a validation loss that is not finite", "the validation loss is inf after epoch 1: training went astray", "[train]", '[train]\noptimizer = { kind = "sgd", lr = 1e6 }',
              options="--set train.epochs=50 --set data.relative=true", leaves="net_out"),
     train("nothing to resume", "cannot resume: there is no checkpoint net_out/checkpoint.safetensors", options="--resume"),
     train("resuming with other settings", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set train.batch=4", first=(RUN,), leaves="net_out"),
     train("resuming with another network", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set models.net.settings.hidden=5", first=(RUN,), leaves="net_out"),
+    train("resuming with other data", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set data.window=3", first=(RUN,), leaves="net_out", more=("data.window was 4 and is 3",)),
+    train("more epochs where the schedule spans them all", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", change=[("[train]", '[train]\nschedule = { kind = "cosine" }')], options="--resume --set train.epochs=2", first=(RUN,), leaves="net_out", more=("epochs was 1 and is 2",)),
     train("a checkpoint that is cut short", "net_out/checkpoint.safetensors is cut short: tensor 'w' ends at byte 8 of its data, which has 4", options="--resume",
           files={**CSV, "net_out/checkpoint.safetensors": safetensors({"w": ("F32", [2], floats(2))})[:-4]}),
     train("a checkpoint that is none", "cannot resume from net_out/checkpoint.safetensors: it is no checkpoint of rung", options="--resume",
