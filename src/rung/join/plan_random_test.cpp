@@ -126,7 +126,8 @@ TEST_P(RandomJoin, KeepsItsPromises) {
         << what;
     for (int k = 0; k < 3; ++k) {
       const auto types = other_sizes(model.graph, rng);
-      if (accepts(model.graph, types)) EXPECT_TRUE(accepts(graph, types)) << what;
+      if (!accepts(model.graph, types)) continue;
+      EXPECT_TRUE(accepts(graph, types)) << what;
     }
   }
   EXPECT_GT(planned, 3);
