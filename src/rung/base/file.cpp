@@ -89,11 +89,11 @@ void remove_unfinished_file() noexcept {
 
 void write_file(const std::filesystem::path& to, const std::function<void(FileSink)>& write) {
   if (to.empty()) fail_user("cannot write a file without a name");
-  const std::filesystem::path path = final_path(to);
   struct stat old {};
-  if (::stat(path.c_str(), &old) == 0 && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode)) {
+  if (::stat(to.c_str(), &old) == 0 && !S_ISREG(old.st_mode) && !S_ISDIR(old.st_mode)) {
     fail_user("cannot write {}: it is a device or a pipe, not a file", to.string());
   }
+  const std::filesystem::path path = final_path(to);
   const std::string temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
   const Unfinished marked(temporary);
   Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};

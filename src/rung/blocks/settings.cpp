@@ -40,7 +40,9 @@ Parsed parse(const ZooSetting& setting, const std::string& text) {
     }
     case ZooSetting::Kind::kChoice: {
       const auto& choices = setting.choices;
-      const auto found = std::find(choices.begin(), choices.end(), text);
+      // As recipes write a yes.
+      const std::string word = text == "true" ? "yes" : text == "false" ? "no" : std::string(text);
+      const auto found = std::find(choices.begin(), choices.end(), word);
       if (found == choices.end()) return std::nullopt;
       return std::vector<int64_t>{found - choices.begin()};
     }

@@ -36,8 +36,9 @@ struct RunOptions {
   std::optional<std::string> output;
   std::string device = "cpu";
   uint64_t seed = 0;
-  bool compare = false;  ///< with the outputs without the skips
-  int threads = 0;       ///< 0: every core that the process may use
+  bool compare = false;                 ///< with the outputs without the skips
+  std::vector<std::string> skips = {};  ///< without these alone
+  int threads = 0;                      ///< 0: every core that the process may use
 };
 
 /// What is printed or written under a name.
@@ -194,18 +195,16 @@ void print_results(const TensorMap& inputs, const std::vector<Result>& results,
 
 // Numbers from 0 to 1 as a picture, as a picture that is read becomes such numbers.
 void write_picture(const at::Tensor& value, const std::string& path) {
-  at::Tensor image = value;
-  if (image.dim() == 4 && image.size(0) == 1) image = image[0];
-  const bool fits =
-      image.dim() == 2 || (image.dim() == 3 && (image.size(0) == 1 || image.size(0) == 3));
-  if (!fits || image.numel() == 0) {
+  const bool fits = value.dim() == 4 && value.size(0) == 1 && value.numel() > 0 &&
+                    (value.size(1) == 1 || value.size(1) == 3);
+  if (!fits) {
     fail_user(
         "-o {}: {} is no picture\n"
         "  rule    a picture is one map of 1 or 3 channels, [1, C, H, W], of numbers from 0 to 1\n"
         "  fix     -o FILE.npy",
         quoted(path), type_text(value));
   }
-  const at::Tensor bytes = image.to(at::kDouble).nan_to_num(0).clamp(0, 1).mul(255).round();
+  const at::Tensor bytes = value[0].to(at::kDouble).nan_to_num(0).clamp(0, 1).mul(255).round();
   save_png(path, from_torch(bytes.to(at::kByte).contiguous()));
 }
 
@@ -225,12 +224,13 @@ void write_results(const std::vector<Result>& results, const std::string& path) 
 }
 
 // Whether the skips change what comes out, output by output.
-void print_comparison(const Module& net, const TensorMap& inputs) {
+void print_comparison(const Module& net, const TensorMap& inputs,
+                      const std::vector<std::string>& skips) {
   std::vector<at::Tensor> ordered;
   for (const NodeId id : net->graph().inputs()) {
     ordered.push_back(inputs.at(net->graph().node(id).name));
   }
-  for (const auto& difference : compare_without_skips(net->model(), ordered)) {
+  for (const auto& difference : compare_without_skips(net->model(), ordered, skips)) {
     std::printf("without skips  %s: %s\n", difference.output.c_str(),
                 difference.same_bits
                     ? "the same bits"
@@ -239,6 +239,9 @@ void print_comparison(const Module& net, const TensorMap& inputs) {
 }
 
 void check_comparable(const Graph& graph, const RunOptions& options) {
+  if (!options.compare && !options.skips.empty()) {
+    fail_user("--skip names what --compare-without-skips switches off; give both");
+  }
   if (!options.compare) return;
   if (graph.skips().empty()) {
     fail_user("--compare-without-skips: {} has no skips", options.model);
@@ -272,8 +275,8 @@ void run_verb(const RunOptions& options) {
   for (auto& [name, value] : placed) value = value.to(device);
   const auto results = run_network(net, placed, options);
   print_results(inputs, results, weights);
-  if (options.compare) print_comparison(net, placed);
   if (options.output) write_results(results, *options.output);
+  if (options.compare) print_comparison(net, placed, options.skips);
 }
 
 }  // namespace
@@ -305,6 +308,8 @@ void add_run(CLI::App& app) {
   verb->add_flag("--compare-without-skips", options->compare,
                  "Runs the network without its skips too, and says whether the outputs have the "
                  "same bits, as a start of identity promises");
+  list("--skip", options->skips, "Compares without this skip alone (as rung show names them)",
+       "NAME");
   add_seed(*verb, options->seed, "Draws random input, and weights that are missing");
   verb->add_option("--threads", options->threads, "0: every core that the process may use")
       ->capture_default_str();

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/cli/progress.h"
 #include "rung/cli/train_pictures.h"
@@ -62,6 +63,9 @@ void run_train(const TrainCommand& command) {
               with_thousands(weight_count(*net, false)).c_str(),
               with_thousands(weight_count(*net, true)).c_str(),
               recipe.plan.apply().graph.skips().size());
+  if (!command.resume && path_exists(recipe.out / "checkpoint.safetensors")) {
+    std::printf("results: replacing those of an earlier run in %s\n", recipe.out.string().c_str());
+  }
   std::fflush(stdout);
   ProgressView view(task->metrics(), recipe.train.epochs);
   const TrainLog log = train(*net, data.parts, *task, recipe.train,
@@ -79,6 +83,9 @@ void run_train(const TrainCommand& command) {
                           : parts.validation->size() > 0
                               ? ShownPart{*parts.validation, "validation"}
                               : ShownPart{*parts.train, "training"};
+  if (const auto facts = data.facts(); !facts.is_null()) {
+    write_file(recipe.out / "data.json", facts.dump(1) + "\n");
+  }
   draw_predictions(*net, data, shown, *task, recipe.train, recipe.out);
   print_result(log, recipe);
 }

@@ -142,7 +142,10 @@ int run_program(const Program& program, int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   // A limit on the size of files is to be an error of writing, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, end_at_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    // What the parent had ignored (nohup) stays ignored.
+    if (std::signal(signal, end_at_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
   CLI::App app{"Joins neural networks through their intermediate layers, and trains the result.",
                "rung"};
   app.require_subcommand(1);

@@ -179,6 +179,22 @@ std::optional<Extent> SizeTable::exact_quotient(Extent a, Extent b) {
   return product_of(number / divisor, std::move(left));
 }
 
+std::optional<std::set<std::string>> SizeTable::symbols(Extent a) const {
+  std::set<std::string> out;
+  std::set<Extent> met;
+  std::vector<Extent> open{a};
+  while (!open.empty()) {
+    const Extent at = open.back();
+    open.pop_back();
+    if (!met.insert(at).second) continue;
+    const Entry& e = entry(at);
+    if (e.kind == Kind::kSymbol) out.insert(e.name);
+    if (e.kind == Kind::kFunction && e.parts.empty()) return std::nullopt;
+    open.insert(open.end(), e.parts.begin(), e.parts.end());
+  }
+  return out;
+}
+
 std::string SizeTable::text(Extent a) const {
   const Entry& e = entry(a);
   const auto inner = [&](Extent part) {

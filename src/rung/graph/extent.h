@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ class SizeTable {
   std::optional<int64_t> value(Extent a) const;
   /// a / b where that is known to be a whole number without remainder.
   std::optional<Extent> exact_quotient(Extent a, Extent b);
+  /// The symbols in it; nothing where it is a function of what nobody knows (one without sizes).
+  std::optional<std::set<std::string>> symbols(Extent a) const;
   /// "(x.2 - 1) / 2 + 1", where x.2 is a symbol and / rounds down.
   std::string text(Extent a) const;
 

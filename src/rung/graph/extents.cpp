@@ -43,10 +43,14 @@ int64_t at(const ops::Sizes& sizes, size_t axis, int64_t fallback) {
 
 // --- leaves
 
+std::string symbol_of(const std::string& input, size_t axis) {
+  return fmt::format("{}.{}", input, axis);
+}
+
 Outputs rule(const ops::Input&, const Call& c) {
   Axes out;
   for (size_t i = 0; i < c.node.types[0].rank(); ++i) {
-    out.push_back(c.table.symbol(fmt::format("{}.{}", c.node.name, i)));
+    out.push_back(c.table.symbol(symbol_of(c.node.name, i)));
   }
   return {out};
 }
@@ -390,6 +394,10 @@ void Extents::update(const Graph& graph) {
   // No reserve: to ask for the exact size at every call would move everything every time.
   while (sizes_.size() < graph.size()) {
     const Node& node = graph.nodes()[sizes_.size()];
+    if (std::holds_alternative<ops::Input>(node.op)) {
+      for (size_t axis = 0; axis < node.types[0].rank(); ++axis)
+        inputs_.push_back({node.name, axis});
+    }
     Call call{table_, node, {}, {}};
     for (const Value value : node.inputs) {
       call.types.push_back(graph.type(value));
@@ -408,6 +416,16 @@ bool Extents::equal(Value a, Value b, size_t first) const {
   return x.size() == y.size() && first <= x.size() &&
          std::equal(x.begin() + static_cast<std::ptrdiff_t>(first), x.end(),
                     y.begin() + static_cast<std::ptrdiff_t>(first));
+}
+
+std::vector<InputAxis> Extents::inputs_of(Value value, size_t axis) const {
+  const auto names = table_.symbols(of(value, axis));
+  if (!names) return inputs_;
+  std::vector<InputAxis> out;
+  for (const InputAxis& input : inputs_) {
+    if (names->contains(symbol_of(input.input, input.axis))) out.push_back(input);
+  }
+  return out;
 }
 
 std::string Extents::text(Value value) const {

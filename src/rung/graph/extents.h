@@ -1,11 +1,19 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "rung/graph/extent.h"
 #include "rung/graph/graph.h"
 
 namespace rung {
+
+/// An axis of an input, by the input's name.
+struct InputAxis {
+  std::string input;
+  size_t axis = 0;
+  auto operator<=>(const InputAxis&) const = default;
+};
 
 /// Every axis of every value, followed back to the sizes of the inputs through each op's rule:
 /// which sizes stay equal at other input sizes. Reads nodes as they are added, each once.
@@ -24,11 +32,14 @@ class Extents {
   }
   /// Whether all axes from `first` on are equal at every input size.
   bool equal(Value a, Value b, size_t first = 0) const;
+  /// The axes of inputs that a size follows; all of them where an opaque operator made it.
+  std::vector<InputAxis> inputs_of(Value value, size_t axis) const;
   /// "[x.0, 16, (x.2 - 1) / 2 + 1, 8]"
   std::string text(Value value) const;
 
  private:
   SizeTable table_;
+  std::vector<InputAxis> inputs_;                        ///< every axis of every input so far
   std::vector<std::vector<std::vector<Extent>>> sizes_;  ///< node, output, axis
 };
 

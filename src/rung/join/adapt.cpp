@@ -246,7 +246,9 @@ Adapted adapt(SkipWriter& w, Value source, Value target) {
     check_batch(w, b.type(source), b.type(target));
     return {source, target};
   }
-  source = bridge(w, source, b.type(target), target);
+  // What is put in front or behind brings all its places, whatever grid the target has.
+  source = bridge(w, source, b.type(target),
+                  rule.needs == Needs::kSameWidth ? std::optional<Value>() : target);
   check_batch(w, b.type(source), b.type(target));
   if (rule.needs == Needs::kSameWidth) {
     if (!b.type(target).is_sequence() && b.type(target).rank() != 3) {

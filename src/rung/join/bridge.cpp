@@ -1,6 +1,7 @@
 #include "rung/join/bridge.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "rung/base/error.h"
 
@@ -69,6 +70,27 @@ Value transpose_last(Builder& b, const char* name, Value x) {
   return b.add(name, ops::Transpose{.order = {0, 2, 1}}, {x});
 }
 
+// Whether a sequence is the places of a map behind one token more, as transformers put it there:
+// one less has a grid of the map's aspect, and the whole has none.
+bool has_class_token(int64_t tokens, int64_t height, int64_t width) {
+  const auto distance = [&](int64_t count) {
+    const auto [h, w] = ops::token_grid(count, height, width);
+    return std::fabs(std::log(static_cast<double>(h * width)) -
+                     std::log(static_cast<double>(w * height)));
+  };
+  return tokens > 4 && height > 0 && width > 0 && distance(tokens) > 0.4 &&
+         distance(tokens - 1) < 0.2;
+}
+
+Value without_class_token(SkipWriter& w, Value x, const TensorType& map) {
+  const int64_t tokens = w.builder().type(x).shape[1];
+  if (!has_class_token(tokens, map.shape[2], map.shape[3])) return x;
+  const auto [height, width] = ops::token_grid(tokens - 1, map.shape[2], map.shape[3]);
+  return w.step(
+      fmt::format("without the class token: {} = {} x {} + 1", tokens, height, width),
+      [&](Builder& b) { return b.add("places_only", ops::Slice{.axis = 1, .begin = 1}, {x}); });
+}
+
 Value to_map(SkipWriter& w, Value x, Form from, size_t wanted, std::optional<Value> like) {
   if (from == Form::kVector) {
     return w.step("a vector as a map of one place", [&](Builder& b) {
@@ -83,21 +105,45 @@ Value to_map(SkipWriter& w, Value x, Form from, size_t wanted, std::optional<Val
     w.refuse("tokens become a map on the grid of another map, and here is none to take it from",
              "join them at a layer behind the input, or make the sequence a map first");
   }
+  x = without_class_token(w, x, w.builder().type(*like));
   return w.step("tokens on the target's grid", [&](Builder& b) {
     return b.add("grid", ops::TokensToMap{}, {x, *like});
   });
 }
 
-Value to_sequence(SkipWriter& w, Value x, Form from) {
+// The map at the size of the tokens' grid, so that a place meets the token of that place.
+Value to_grid(SkipWriter& w, Value map, Value tokens) {
+  const TensorType type = w.builder().type(map);
+  const bool shrinks = type.shape[2] * type.shape[3] > w.builder().type(tokens).shape[1];
+  const auto mode = shrinks ? ops::ResizeMode::kArea : w.skip().resize;
+  return w.step("the size of the tokens' grid", [&](Builder& b) {
+    const Value grid = b.add("grid", ops::TokensToMap{}, {tokens, map});
+    return b.add("on_grid", ops::ResizeLike{.axes = {2, 3}, .like_axes = {2, 3}, .mode = mode},
+                 {map, grid});
+  });
+}
+
+Value to_sequence(SkipWriter& w, Value x, Form from, std::optional<Value> like) {
   if (from == Form::kVector) {
     return w.step("a vector as one step", [&](Builder& b) {
       // By way of a map: a new axis in front of the features could mean anything.
       return transpose_last(b, "step", b.add("place", ops::Unsqueeze{.axes = {2}}, {x}));
     });
   }
-  return w.step("places as tokens", [&](Builder& b) {
+  const Align align = w.skip().align;
+  const bool fits = align == Align::kAuto || align == Align::kResize || align == Align::kPool;
+  const TensorType type = w.builder().type(x);
+  const bool on_grid = fits && type.rank() == 4 && like && w.builder().type(*like).is_sequence();
+  const bool class_token =
+      on_grid && has_class_token(w.builder().type(*like).shape[1], type.shape[2], type.shape[3]);
+  if (on_grid) x = to_grid(w, x, without_class_token(w, *like, type));
+  x = w.step("places as tokens", [&](Builder& b) {
     const Value flat = space_axes(b.type(x)) == 1 ? x : b.flatten("places", x, 2, -1);
     return transpose_last(b, "tokens", flat);
+  });
+  if (!class_token) return x;
+  return w.step("nothing for the class token", [&](Builder& b) {
+    return b.add("with_class_token", ops::Pad{.begin = {0, 1, 0}, .end = {0, 0, 0}}, {x});
   });
 }
 
@@ -138,7 +184,7 @@ Value bridge(SkipWriter& w, Value source, const TensorType& like_type, std::opti
     case Form::kMap:
       return to_map(w, source, from, space_axes(like_type), like);
     case Form::kSequence:
-      return to_sequence(w, source, from);
+      return to_sequence(w, source, from, like);
     default:
       return collapse(
           w, source, from == Form::kMap ? axes_from(2, w.builder().type(source).rank()) : Sizes{1});

@@ -10,6 +10,7 @@
 #include "rung/join/adapt.h"
 #include "rung/join/compose.h"
 #include "rung/join/connect.h"
+#include "rung/join/hold.h"
 #include "rung/join/order.h"
 #include "rung/join/pointwise.h"
 #include "rung/join/widen.h"
@@ -85,7 +86,11 @@ class Planner {
   const Sites& sites() const { return sites_; }
   std::vector<SkipPlan> take_plans() { return std::move(plans_); }
   std::vector<SkipPlan> take_wire_plans() { return std::move(wire_plans_); }
-  Graph take_graph() { return std::move(builder_).finish().graph; }
+  Graph take_graph() {
+    const Extents extents = held_.empty() ? Extents() : builder_.extents();
+    Graph graph = std::move(builder_).finish().graph;
+    return held_.empty() ? graph : hold_axes(std::move(graph), extents, held_);
+  }
 
  private:
   // As the node makes it, before any merge. An input that a wire feeds is a value elsewhere.
@@ -103,6 +108,12 @@ class Planner {
       for (const size_t index : site.skips) {
         const Skip& skip = spec_.skips[index];
         if (skip.width != Width::kWiden) continue;
+        if (skip.out > 0) {
+          fail_user(
+              "cannot join {} -> {}: out is the width of concat's reduction, and width = "
+              "\"widen\" has none",
+              skip.from, skip.to);
+        }
         if (skip.merge.rule().needs != Needs::kSameExtent) {
           fail_user("cannot join {} -> {} by {}: width = \"widen\" goes with concat", skip.from,
                     skip.to, skip.merge.rule().name);
@@ -116,7 +127,7 @@ class Planner {
               "  fix     width = \"reduce\"",
               skip.from, skip.to, skip.to, to_string(old_.type(site.target)), found.obstacle);
         }
-        widened_.insert(found.layers.begin(), found.layers.end());
+        for (const NodeId layer : found.layers) widened_[layer].push_back(index);
       }
     }
   }
@@ -222,8 +233,27 @@ class Planner {
         std::holds_alternative<ops::Linear>(node.op) ? x.shape.back() : x.shape[1];
     shape[axis] = width - shape[axis];
     if (shape[axis] <= 0) return inputs[1];
-    const Value extra =
-        builder_.param(node.name + ".weight_widened", {.dtype = weight.dtype, .shape = shape});
+    ops::Param param{.dtype = weight.dtype, .shape = shape};
+    const auto& skips = widened_.at(*old_.find(node.name));
+    if (std::any_of(skips.begin(), skips.end(), [&](size_t skip) {
+          return spec_.skips[skip].start == Start::kRandom;
+        })) {  // as PyTorch draws the whole layer: U(-1/√fan_in, 1/√fan_in)
+      const int64_t fan_in =
+          element_count(weight.shape) / weight.shape[0] / weight.shape[1] * width;
+      param.init = ops::InitKind::kUniform;
+      param.value = 1 / std::sqrt(static_cast<double>(fan_in));
+    }
+    const int64_t count = element_count(shape);
+    SkipPlan& plan = plans_[skips.front()];
+    plan.weights += count;
+    plan.insertions.push_back(
+        {.name = node.name + ".weight_widened",
+         .op = "Param",
+         .why = fmt::format("{} takes {} channels more", node.name, shape[axis]),
+         .type = TensorType(weight.dtype, shape),
+         .weights = count,
+         .macs = 0});
+    const Value extra = builder_.param(node.name + ".weight_widened", param);
     return builder_.concat(node.name + ".weight_grown", {inputs[1], extra},
                            static_cast<int64_t>(axis));
   }
@@ -239,6 +269,13 @@ class Planner {
     const Value value = adapt_wire(writer, seen(source), declared, image());
     plan.result = builder_.type(value);
     const auto& taken = std::get<ops::Input>(old_.node(input).op);
+    if (!taken.fixed.empty() && plan.result.rank() != declared.rank()) {
+      fail_user("cannot wire {} -> {}\n  brings  {}\n  takes   {}\n  rule    {}", wire.from,
+                wire.to, to_string(plan.result), to_string(declared), taken.why);
+    }
+    for (const int64_t axis : taken.fixed) {
+      held_.push_back({value, static_cast<size_t>(axis), taken.why});
+    }
     if (plan.result.rank() == declared.rank()) {
       try {
         ops::check_fixed_axes(taken, wire.to, plan.result.shape);
@@ -291,10 +328,11 @@ class Planner {
   Builder builder_;
   std::vector<std::optional<Value>> made_;
   std::vector<Value> merged_;
-  std::set<NodeId> widened_;
+  std::map<NodeId, std::vector<size_t>> widened_;  ///< layers that grow, and by which skips
   std::vector<SkipPlan> plans_;
   std::vector<SkipNote> notes_;
   std::vector<SkipPlan> wire_plans_;
+  std::vector<HeldAxis> held_;  ///< what wires bring where an input held its size
 };
 
 // The outputs that stay: all but those that a wire carries on, or those that were asked for.

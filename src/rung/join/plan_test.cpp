@@ -245,6 +245,72 @@ TEST(Plan, WideningNamesTheReaderThatCannot) {
       "  fix     width = \"reduce\"");
 }
 
+TEST(Plan, WideningDrawsWhatItsStartSays) {
+  for (const Start start : {Start::kRandom, Start::kIdentity}) {
+    const JoinPlan plan = join(chain())
+                              .skip({.from = "x",
+                                     .to = "conv2",
+                                     .merge = "concat",
+                                     .start = start,
+                                     .width = Width::kWiden})
+                              .plan();
+    const auto id = plan.apply().graph.find("conv3.weight_widened");
+    ASSERT_TRUE(id);
+    const auto& param = *plan.apply().graph.op_as<ops::Param>(*id);
+    EXPECT_EQ(param.init,
+              start == Start::kRandom ? ops::InitKind::kUniform : ops::InitKind::kZeros);
+    EXPECT_EQ(plan.skips().back().weights, element_count(param.shape));
+  }
+  EXPECT_NE(
+      refusal(chain(),
+              {.from = "x", .to = "conv2", .merge = "concat", .width = Width::kWiden, .out = 5})
+          .find("out is the width of concat's reduction"),
+      std::string::npos);
+}
+
+Model tokens(int64_t count) {
+  Builder b;
+  const Value x = b.input("t", {DType::kF32, {1, count, 4}, sequence_roles()});
+  b.output("z", b.linear("head", b.linear("embed", x, 4), 3));
+  return std::move(b).finish();
+}
+
+// A map of 6 x 10 places meets tokens on a grid of 3 x 5, with and without a class token in front.
+TEST(Plan, PlacesMeetTheTokensOfTheirPlace) {
+  for (const int64_t count : {15, 16}) {
+    Builder b;
+    const Value x = b.input("x", {DType::kF32, {1, 4, 6, 10}, map_roles(4)});
+    b.output("y", b.relu("act", x));
+    const JoinPlan plan = join({std::move(b).finish("map"), tokens(count).named("tok")})
+                              .skip({.from = "map/act", .to = "tok/embed"})
+                              .plan();
+    const Graph& graph = plan.apply().graph;
+    const auto on_grid = graph.find("skip1.on_grid");
+    ASSERT_TRUE(on_grid) << plan.explain();
+    EXPECT_EQ(graph.type({*on_grid, 0}).shape, (Shape{1, 4, 3, 5}));
+    EXPECT_EQ(graph.find("skip1.with_class_token").has_value(), count == 16) << plan.explain();
+  }
+}
+
+TEST(Plan, AClassTokenIsNoPlace) {
+  const Model tok = zoo("token_transformer", {{"patch", "8"},
+                                              {"width", "4"},
+                                              {"layers", "1"},
+                                              {"heads", "1"},
+                                              {"class_token", "yes"},
+                                              {"size", "48x80"}});
+  const Model dec =
+      zoo("decoder", {{"in", "4"}, {"levels", "1"}, {"width", "4"}, {"size", "6x10"}});
+  const JoinPlan plan =
+      join({tok.named("tok"), dec.named("dec")}).wire("tok/output", "dec/input").plan();
+  const Graph& graph = plan.apply().graph;
+  const auto grid = graph.find("dec_input.grid");
+  ASSERT_TRUE(grid) << plan.explain();
+  EXPECT_EQ(graph.type({*grid, 0}).shape, (Shape{1, 4, 6, 10}));
+  EXPECT_NE(plan.explain().find("without the class token: 61 = 6 x 10 + 1"), std::string::npos)
+      << plan.explain();
+}
+
 TEST(Plan, MistakesInNamesAreAnsweredWithTheNearest) {
   EXPECT_EQ(refusal(chain(), {.from = "conv9", .to = "conv3"}),
             "unknown tap 'conv9'; the nearest names are 'conv1', 'conv2', 'conv3'\n"
@@ -355,6 +421,14 @@ TEST(Plan, NamesAreSuchAsTapsCanHave) {
                   .plan()
                   .apply()
                   .graph.find("up.a.add"));
+}
+
+TEST(Plan, TheMergeMayBeLeftOut) {
+  const Skip skip = parse_skip("a -> b, start=identity, name=s");
+  EXPECT_EQ(skip.to, "b");
+  EXPECT_EQ(skip.start, Start::kIdentity);
+  EXPECT_EQ(skip.name, "s");
+  EXPECT_EQ(parse_skip("a -> lstm:1").to, "lstm:1");
 }
 
 TEST(Plan, AKeyIsGivenOnce) {

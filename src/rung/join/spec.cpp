@@ -134,16 +134,20 @@ Skip parse_skip(const std::string& text) {
   Skip skip{.from = from};
   // The merge follows the last colon, unless digits do: those are a port, as in lstm:1.
   const auto colon = rest.rfind(':');
-  const auto after = colon == std::string::npos ? std::string_view{}
-                                                : trim(std::string_view(rest).substr(colon + 1));
+  auto after = colon == std::string::npos ? std::string_view{}
+                                          : trim(std::string_view(rest).substr(colon + 1));
   const bool port = !after.empty() && after.find_first_not_of("0123456789") == std::string::npos;
-  if (colon == std::string::npos || port) {
+  // Without a merge, keys follow a comma.
+  const bool merge = colon != std::string::npos && !port;
+  const auto comma = merge ? std::string::npos : rest.find(',');
+  if (!merge && comma == std::string::npos) {
     skip.to = rest;
     return skip;
   }
-  skip.to = std::string(trim(std::string_view(rest).substr(0, colon)));
+  skip.to = std::string(trim(std::string_view(rest).substr(0, merge ? colon : comma)));
+  if (!merge) after = trim(std::string_view(rest).substr(comma + 1));
   if (skip.to.empty() || after.empty()) fail_user("{} is not complete; {}", quoted(text), kForm);
-  bool first = true;
+  bool first = merge;
   std::set<std::string> given{"from", "to"};
   for (const auto& part : split(after, ',')) {
     const std::string item(trim(part));

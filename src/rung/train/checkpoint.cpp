@@ -28,7 +28,8 @@ void differences(const Json& was, const Json& is, const std::string& path,
       differences(was.value(key, Json()), value, path.empty() ? key : path + "." + key, out);
     }
   } else if (was != is) {
-    out.push_back(fmt::format("{} was {} and is {}", path, was.dump(), is.dump()));
+    out.push_back(was.is_null() ? fmt::format("{} was not given and is {}", path, is.dump())
+                                : fmt::format("{} was {} and is {}", path, was.dump(), is.dump()));
   }
 }
 
@@ -43,7 +44,10 @@ bool can_go_on(const TrainOptions& options) {
 
 void check_settings(const std::string& file, Json was, const TrainOptions& options,
                     const Json& settings) {
-  if (can_go_on(options) && was.contains("train")) was["train"]["epochs"] = options.epochs;
+  if (can_go_on(options) && was.contains("train") &&
+      was["train"].value("epochs", int64_t{0}) < options.epochs) {
+    was["train"]["epochs"] = options.epochs;
+  }
   std::vector<std::string> changed;
   const Json is = all_settings(options, settings);
   for (const char* part : {"train", "recipe"}) {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/io/idx.h"
@@ -93,14 +94,13 @@ OpenedData open_idx(const ClassificationData& options) {
     fail_user("the training images of {} are {} and the test images {}", options.idx.string(),
               to_string(train->shape(0)), to_string(test->shape(0)));
   }
-  int64_t count = train->labels.size(0);
-  if (options.limit > 0) count = std::min(count, options.limit);
+  const int64_t count = train->labels.size(0);
   Rng rng(options.seed, "parts");
   const auto order = shuffled(count, rng);
   const PartSizes parts = split_parts(count, options.validation, 0, options.idx.string());
+  const int64_t used = options.limit > 0 ? std::min(options.limit, parts.train) : parts.train;
   OpenedData out;
-  out.parts.train =
-      std::make_shared<LabelledImages>(train, pick(order, 0, parts.train), options.augment);
+  out.parts.train = std::make_shared<LabelledImages>(train, pick(order, 0, used), options.augment);
   out.parts.validation = std::make_shared<LabelledImages>(
       train, pick(order, parts.train, parts.validation), Augment{});
   out.parts.test =
@@ -119,7 +119,8 @@ std::vector<std::string> class_folders(const fs::path& folder) {
   std::error_code error;
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+    if (entry.is_directory() && !is_hidden(entry.path()))
+      names.push_back(entry.path().filename().string());
   }
   if (error) fail_user("cannot read the folder {}: {}", folder.string(), error.message());
   std::sort(names.begin(), names.end());
@@ -132,6 +133,7 @@ std::shared_ptr<Source> read_folders(const fs::path& folder,
   std::vector<fs::path> files;
   std::vector<int64_t> labels;
   for (size_t k = 0; k < classes.size(); ++k) {
+    if (!path_exists(folder / classes[k])) continue;  // a part may lack some of the classes
     for (auto& file : image_files(folder / classes[k])) {
       files.push_back(std::move(file));
       labels.push_back(static_cast<int64_t>(k));
@@ -160,6 +162,7 @@ std::shared_ptr<LabelledImages> read_part(const fs::path& folder,
               join(classes, ", "));
   }
   const auto source = read_folders(folder, classes, options);
+  if (source->labels.size(0) == 0) fail_user("the folder {} holds no class", folder.string());
   return std::make_shared<LabelledImages>(source, in_order(source->labels.size(0)), Augment{});
 }
 

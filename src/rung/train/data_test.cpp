@@ -210,6 +210,27 @@ TEST(ClassificationData, IdxFiles) {
   EXPECT_EQ(batch.target.item<int64_t>(), 2);
 }
 
+TEST(ClassificationData, ALimitLeavesTheOtherPartsWhole) {
+  const TempFolder folder;
+  write_idx(folder, 4);
+  const OpenedData data =
+      open_classification({.idx = folder.path(), .validation = 0.5, .limit = 1});
+  EXPECT_EQ(data.parts.train->size(), 1);
+  EXPECT_EQ(data.parts.validation->size(), 2);
+}
+
+TEST(ClassificationData, HiddenFilesAndFoldersAreNone) {
+  const TempFolder folder;
+  for (const char* name : {"dark/0.png", "dark/1.png", "light/0.png", "light/1.png"}) {
+    write_image(folder / name, 4, 4, 0);
+  }
+  write_image(folder / ".ipynb_checkpoints/0.png", 4, 4, 0);
+  write_file(folder / "dark/._0.png", "what a file manager leaves behind");
+  const OpenedData data = open_classification({.folder = folder.path(), .channels = 1});
+  EXPECT_EQ(data.names, (std::vector<std::string>{"dark", "light"}));
+  EXPECT_EQ(data.facts().dump(), R"({"classes":["dark","light"]})");
+}
+
 TEST(ClassificationData, IdxFilesThatDoNotFit) {
   const TempFolder folder;
   write_idx(folder, 3);
@@ -268,6 +289,10 @@ TEST(ForecastingData, SaysWhereItIsWrong) {
   ForecastingData options = table(folder, "a\n1\n2\n3\n4\n");
   options.split = {0.5, 0.25, 0.25};
   EXPECT_NE(user_error([&] { open_forecasting(options); }).find("need 3"), std::string::npos);
+  options.split = {0.5, 0.5, 0.5};
+  EXPECT_NE(user_error([&] { open_forecasting(options); }).find("shares that add up to 1.5"),
+            std::string::npos);
+  options.split = {2, 1, 1};
   options.inputs = {"c"};
   EXPECT_NE(user_error([&] { open_forecasting(options); }).find("its columns are 'a"),
             std::string::npos);

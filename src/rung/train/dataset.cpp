@@ -8,6 +8,21 @@
 
 namespace rung {
 
+nlohmann::json OpenedData::facts() const {
+  if (scales.empty()) return names.empty() ? nlohmann::json() : nlohmann::json{{"classes", names}};
+  const auto column = [](const std::string& name, double mean, double deviation) {
+    return nlohmann::json{{"name", name}, {"mean", mean}, {"deviation", deviation}};
+  };
+  nlohmann::json out = {{"inputs", nlohmann::json::array()}, {"targets", nlohmann::json::array()}};
+  for (const auto& input : inputs) {
+    out["inputs"].push_back(column(input.name, input.mean, input.deviation));
+  }
+  for (size_t i = 0; i < scales.size(); ++i) {
+    out["targets"].push_back(column(names.at(i), scales[i].first, scales[i].second));
+  }
+  return out;
+}
+
 std::vector<int64_t> in_order(int64_t n) {
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), 0);

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,12 @@ struct DataParts {
 };
 
 /// Data, opened and checked.
+/// A column, and the mean and standard deviation of its training rows by which it was scaled.
+struct ColumnScale {
+  std::string name;
+  double mean = 0, deviation = 1;
+};
+
 struct OpenedData {
   DataParts parts;
   std::vector<std::string> names = {};  ///< of the classes, or of the columns that are foretold
@@ -45,7 +52,12 @@ struct OpenedData {
   /// place among the inputs (-1: it is none of them).
   std::vector<std::pair<double, double>> scales = {};
   std::vector<int64_t> places = {};
-  std::string text;  ///< one line about what was read
+  std::vector<ColumnScale> inputs = {};  ///< forecasting: the columns that are seen
+  std::string text;                      ///< one line about what was read
+
+  /// What whoever uses the trained network must know of the data: {"classes": […]}, or {"inputs":
+  /// [{"name", "mean", "deviation"}, …], "targets": […]}.
+  nlohmann::json facts() const;
 };
 
 /// The numbers 0 … n-1.
@@ -54,7 +66,8 @@ std::vector<int64_t> in_order(int64_t n);
 std::vector<int64_t> shuffled(int64_t n, Rng& rng);
 
 /// Splits an order into batches of samples of equal shape, at most `size` in each: a batch goes out
-/// as soon as it is full, what is left over at the end.
+/// as soon as it is full, what is left over at the end. In training a sample that would be left
+/// alone joins the last full batch of its shape, where there is one.
 std::vector<std::vector<int64_t>> make_batches(const Dataset& data, std::span<const int64_t> order,
                                                int64_t size, bool training);
 

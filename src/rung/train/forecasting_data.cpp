@@ -75,6 +75,10 @@ Bounds bounds_of(const ForecastingData& options, int64_t rows) {
   }
   const double sum = split[0] + split[1] + split[2];
   const bool shares = sum <= 1 + 1e-9;
+  if (!shares && std::all_of(split.begin(), split.end(), [](double part) { return part < 1; })) {
+    fail_user("data.split is [{}, {}, {}]: shares that add up to {}, and 1 is all there is",
+              split[0], split[1], split[2], sum);
+  }
   const double unit = shares ? static_cast<double>(rows) : 1;
   if (!shares && sum > static_cast<double>(rows)) {
     fail_user("data.split asks for {} rows, and {} has {}", sum, options.file.string(), rows);
@@ -118,18 +122,22 @@ OpenedData open_forecasting(const ForecastingData& given) {
               bounds.train, options.window, options.horizon, options.window + options.horizon);
   }
   OpenedData out;
-  const auto scaled = [&](const std::vector<size_t>& columns, bool note) {
+  const auto scaled = [&](const std::vector<size_t>& columns, std::vector<ColumnScale>& scales) {
     const at::Tensor values = read_columns(csv, columns);
     const at::Tensor first = values.narrow(0, 0, bounds.train);
     const at::Tensor mean = first.mean(0);
     at::Tensor deviation = first.std(0, /*unbiased=*/false);
     deviation = at::where(deviation > 1e-12, deviation, at::ones_like(deviation));
-    for (int64_t i = 0; note && i < mean.size(0); ++i) {
-      out.scales.emplace_back(mean[i].item<double>(), deviation[i].item<double>());
+    for (size_t i = 0; i < columns.size(); ++i) {
+      const auto k = static_cast<int64_t>(i);
+      scales.push_back(
+          {csv.columns.at(columns[i]), mean[k].item<double>(), deviation[k].item<double>()});
     }
     return ((values - mean) / deviation).to(at::kFloat).contiguous();
   };
-  const at::Tensor inputs = scaled(seen, false), targets = scaled(foretold, true);
+  std::vector<ColumnScale> targets_by;
+  const at::Tensor inputs = scaled(seen, out.inputs), targets = scaled(foretold, targets_by);
+  for (const auto& scale : targets_by) out.scales.emplace_back(scale.mean, scale.deviation);
   const auto part = [&](int64_t from, int64_t to) {
     return std::make_shared<Windows>(inputs, targets, options, from, to);
   };

@@ -45,11 +45,15 @@ at::Tensor ImageStore::get(int64_t index) const {
   return kept_[i].defined() ? kept_[i] : read(i);
 }
 
+bool is_hidden(const std::filesystem::path& path) {
+  return path.filename().string().starts_with('.');
+}
+
 std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (is_image(entry.path())) files.push_back(entry.path());
+    if (is_image(entry.path()) && !is_hidden(entry.path())) files.push_back(entry.path());
   }
   if (error) fail_user("cannot read the folder {}: {}", folder.string(), error.message());
   if (files.empty()) {

@@ -40,8 +40,11 @@ class ImageStore {
   std::vector<std::vector<int64_t>> shapes_;
 };
 
-/// The image files (.png, .jpg, .jpeg) right inside a folder, in the order of their names. Throws a
-/// user error where the folder cannot be read or holds none.
+/// Whether its name begins with a dot, as what file managers and notebooks leave behind.
+bool is_hidden(const std::filesystem::path& path);
+
+/// The image files (.png, .jpg, .jpeg) right inside a folder, in the order of their names, but
+/// hidden ones. Throws a user error where the folder cannot be read or holds none.
 std::vector<std::filesystem::path> image_files(const std::filesystem::path& folder);
 
 }  // namespace rung

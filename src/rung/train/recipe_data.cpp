@@ -98,6 +98,11 @@ ForecastingData forecasting(TomlReader& table, const std::filesystem::path& base
 /// Refuses keys that the chosen kind does not read.
 void check_kind(TomlReader& table, const std::string& kind,
                 std::initializer_list<std::pair<const char*, std::string_view>> keys) {
+  const bool known = kind == "constant" || std::any_of(keys.begin(), keys.end(), [&](auto& entry) {
+                       const auto fitting = split(entry.second, ' ');
+                       return std::find(fitting.begin(), fitting.end(), kind) != fitting.end();
+                     });
+  if (!known) return;  // what is to be said of the kind itself says the check of all options
   for (const auto& [key, kinds] : keys) {
     if (!table.has(key)) continue;
     const auto fitting = split(kinds, ' ');

@@ -109,9 +109,9 @@ void check_foreground(const Pairs& pairs, const std::vector<int64_t>& chosen) {
   const auto& first = pairs.masks->file(chosen.front());
   fail_user(
       "the masks in {} hold no foreground: their largest value is {}, and what counts is above {}\n"
-      "  rule    a mask is 0 where there is background and 255 where there is foreground\n"
-      "  fix     multiply the values by {}",
-      first.parent_path().string(), largest, kHalf, largest > 0 ? 255 / largest : 255);
+      "  rule    a mask is 0 where there is background and 255 where there is foreground{}",
+      first.parent_path().string(), largest, kHalf,
+      largest == 1 ? "\n  fix     multiply the values by 255" : "");
 }
 
 struct Split {

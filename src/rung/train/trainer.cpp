@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "rung/base/cores.h"
 #include "rung/base/error.h"
@@ -27,6 +28,10 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+bool is_finite(const at::Tensor& weight) {
+  return !weight.is_floating_point() || at::isfinite(weight).all().item<bool>();
+}
+
 /// Everything that one run works with.
 class Trainer {
  public:
@@ -43,6 +48,9 @@ class Trainer {
     optimizer_ = make_optimizer(net_, options_.optimizer);
     log_.task = task_.name();
     log_.metrics = task_.metrics();
+    for (const auto& [name, weight] : net_.weights()) {
+      if (is_finite(weight)) finite_.insert(name);
+    }
     check_fit();
   }
 
@@ -160,7 +168,7 @@ class Trainer {
   /// What is not finite is never kept: neither as best nor as a checkpoint.
   void check_finite(const EpochResult& result) const {
     for (const auto& [name, weight] : net_.weights()) {
-      if (weight.is_floating_point() && !at::isfinite(weight).all().item<bool>()) {
+      if (finite_.contains(name) && !is_finite(weight)) {
         fail_astray(
             fmt::format("the weight {} is not finite after epoch {}", quoted(name), result.epoch),
             result.epoch);
@@ -266,7 +274,8 @@ class Trainer {
   const TrainRun& run_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   TrainLog log_;
-  Weights best_;  ///< of the best epoch
+  Weights best_;                  ///< of the best epoch
+  std::set<std::string> finite_;  ///< weights that began so: a mask may hold infinities
 };
 
 }  // namespace

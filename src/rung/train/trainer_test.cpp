@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "rung/base/expect_error.h"
 #include "rung/base/file.h"
 #include "rung/base/temp_folder.h"
 #include "rung/blocks/zoo.h"
+#include "rung/graph/builder.h"
 #include "rung/io/model_file.h"
 #include "rung/join/plan.h"
 
@@ -153,6 +155,12 @@ TEST(Trainer, ARunGoesOnForMoreEpochsWhereTheScheduleAllowsIt) {
   options.epochs = 4;
   train(*parted, halves(), *task, options, {.folder = folder / "b", .resume = true});
   expect_same_bits(*whole, *parted);
+  options.epochs = 3;
+  const TrainRun fewer = {.folder = folder / "b", .resume = true};
+  EXPECT_NE(user_error([&] {
+              train(*parted, halves(), *task, options, fewer);
+            }).find("epochs was 4 and is 3"),
+            std::string::npos);
   options.schedule = {.kind = "cosine"};
   options.epochs = 2;
   train(*parted, halves(), *task, options, {.folder = folder / "c"});
@@ -174,6 +182,21 @@ class Broken : public Halves {
     return made;
   }
 };
+
+// A causal mask of -inf, say.
+TEST(Trainer, ABufferMayHoldInfinities) {
+  Builder b;
+  const Value x = b.input("x", {DType::kF32, {1, 1, 8, 8}, map_roles(4)});
+  const Value mask = b.param("mask", {.shape = {2}, .buffer = true});
+  const Value scores = b.linear("fc", b.flatten("flat", x), 2);
+  b.output("y", b.binary("max", ops::BinaryFn::kMax, scores, mask));
+  Model model = std::move(b).finish();
+  const float low = -std::numeric_limits<float>::infinity();
+  model.weights.emplace("mask", Tensor::f32({2}, {low, low}));
+  Module net(model, ModuleOptions{.seed = 1});
+  const auto task = classification_task({.classes = 2});
+  EXPECT_EQ(train(*net, halves(), *task, kOptions).epochs.size(), 4u);
+}
 
 TEST(Trainer, WhatIsNotFiniteIsNeitherBestNorACheckpoint) {
   const TempFolder folder;

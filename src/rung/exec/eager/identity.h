@@ -18,9 +18,9 @@ struct OutputDifference {
 
 /// What the skips of a joined network do to its outputs on these inputs (in the order of
 /// `graph.inputs()`), in evaluation: the check of what `start = "identity"` promises, and the
-/// measure of what a trained skip changes. `skips` are names of `graph.skips()`; empty: all of them.
-/// Weights that the model lacks are drawn from `seed`, the same for both.
-/// Throws a user error where a name is unknown, or where an input does not fit.
+/// measure of what a trained skip changes. `skips` are names of `graph.skips()`; empty: all of
+/// them. Weights that the model lacks are drawn from `seed`, the same for both. Throws a user error
+/// where a name is unknown, or where an input does not fit.
 std::vector<OutputDifference> compare_without_skips(const Model& joined,
                                                     const std::vector<at::Tensor>& inputs,
                                                     std::vector<std::string> skips = {},

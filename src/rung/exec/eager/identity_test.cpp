@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 #include "rung/base/expect_error.h"
 #include "rung/graph/builder.h"
 #include "rung/join/plan.h"
@@ -32,8 +34,8 @@ TEST(CompareWithoutSkips, HoldsWhatIdentityPromises) {
     EXPECT_TRUE(is_identity(same)) << merge << ": " << same[0].largest;
     EXPECT_EQ(same[0].largest, 0) << merge;
   }
-  EXPECT_TRUE(is_identity(
-      compare_without_skips(joined("concat", Start::kIdentity, Width::kWiden), {x})));
+  EXPECT_TRUE(
+      is_identity(compare_without_skips(joined("concat", Start::kIdentity, Width::kWiden), {x})));
 }
 
 TEST(CompareWithoutSkips, SeesASkipThatChangesTheOutput) {
@@ -43,6 +45,27 @@ TEST(CompareWithoutSkips, SeesASkipThatChangesTheOutput) {
     EXPECT_FALSE(is_identity(differs)) << merge;
     EXPECT_GT(differs[0].largest, 1e-4) << merge;
   }
+}
+
+TEST(CompareWithoutSkips, TakesInputsThatOnlyASkipReads) {
+  Builder a, b;
+  a.output("output", a.conv("conv", a.input("input", Shape{1, 3, 9, 7}), {.out = 4}));
+  b.output("output", b.conv("conv", b.input("input", Shape{1, 3, 9, 7}), {.out = 4}));
+  JoinSpec spec{.models = {std::move(a).finish("a"), std::move(b).finish("b")},
+                .skips = {{.from = "a/conv", .to = "b/conv", .start = Start::kIdentity}},
+                .outputs = {"b/output"}};
+  const Model model = plan(spec).apply();
+  const auto x = torch::randn({1, 3, 9, 7});
+  EXPECT_TRUE(is_identity(compare_without_skips(model, {x, x})));
+  EXPECT_EQ(user_error([&] { compare_without_skips(model, {x}); }),
+            "the network takes 2 inputs, not 1");
+}
+
+TEST(CompareWithoutSkips, NumbersThatAreNoneAreTheSameWhereBothHaveThem) {
+  auto x = torch::randn({1, 3, 9, 7});
+  x[0][0][0][0] = std::nan("");
+  const auto same = compare_without_skips(joined("add", Start::kRandom), {x}, {"skip1"});
+  EXPECT_TRUE(std::isfinite(same[0].largest)) << same[0].largest;
 }
 
 TEST(CompareWithoutSkips, RefusesUnknownNames) {

@@ -170,7 +170,7 @@ struct ModuleImpl::Impl {
   const std::string name;
   const std::vector<NodeId> inputs;
   std::vector<at::Tensor> fixed;  ///< weights and constants, by node
-  std::vector<bool> eval_norms;   ///< batch norms without weights in frozen layers, by node
+  std::vector<bool> eval_norms;   ///< norms without weights in frozen layers, by node
   TensorMap weights;
   c10::optional<at::ScalarType> floating;  ///< after to(dtype)
   const Schedule all;
@@ -274,8 +274,16 @@ size_t ModuleImpl::freeze(const std::vector<std::string>& globs) {
   for (size_t i = 0; i < impl_->graph.size(); ++i) {  // those without weights: by their buffers
     const Node& node = impl_->graph.nodes()[i];
     const auto* norm = std::get_if<ops::BatchNorm>(&node.op);
-    if (norm == nullptr || norm->affine || !norm->track) continue;
-    if (chosen[static_cast<size_t>(node.inputs[1].node.index)]) impl_->eval_norms[i] = true;
+    const bool plain = norm != nullptr && !norm->affine && norm->track;
+    if (!plain && !std::holds_alternative<ops::Opaque>(node.op)) continue;
+    bool buffers = false, weights = false;
+    for (const Value input : node.inputs) {
+      const auto* param = impl_->graph.op_as<ops::Param>(input.node);
+      if (param == nullptr) continue;
+      weights = weights || !param->buffer;
+      buffers = buffers || chosen[static_cast<size_t>(input.node.index)];
+    }
+    if (buffers && !weights) impl_->eval_norms[i] = true;
   }
   return count;
 }

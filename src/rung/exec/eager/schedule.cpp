@@ -1,5 +1,6 @@
 #include "rung/exec/eager/schedule.h"
 
+#include <algorithm>
 #include <map>
 
 #include "rung/base/error.h"
@@ -41,10 +42,18 @@ Schedule::Schedule(const Graph& graph, const std::vector<Value>& wanted) {
   for (size_t i = 0; i < graph.size(); ++i) {
     const Node& node = graph.nodes()[i];
     if (!needed[i] || is_leaf(node.op)) continue;
-    Step step{.node = &node,
-              .node_index = static_cast<int32_t>(i),
-              .batch_norm = std::holds_alternative<ops::BatchNorm>(node.op)};
+    Step step{.node = &node, .node_index = static_cast<int32_t>(i)};
     for (const Value value : node.inputs) step.reads.push_back(read(value));
+    if (const auto* norm = std::get_if<ops::BatchNorm>(&node.op)) {
+      step.norm = true;
+      if (norm->affine) step.weights = {1, 2};
+    } else if (std::holds_alternative<ops::Opaque>(node.op)) {  // an instance norm, say
+      step.norm = true;
+      for (size_t k = 0; k < node.inputs.size(); ++k) {
+        const auto* param = graph.op_as<ops::Param>(node.inputs[k].node);
+        if (param != nullptr && !param->buffer) step.weights.push_back(static_cast<int32_t>(k));
+      }
+    }
     steps_.push_back(std::move(step));
   }
   const auto slot = [&](Value value) {
@@ -74,11 +83,11 @@ Schedule::Schedule(const Graph& graph, const std::vector<Value>& wanted) {
 
 bool Schedule::keeps_statistics(const Step& step, const Frame& frame) {
   if (frame.eval_norms[static_cast<size_t>(step.node_index)]) return true;
-  if (!std::get<ops::BatchNorm>(step.node->op).affine) return false;
-  const auto trains = [&](const Read& read) {
+  if (step.weights.empty()) return false;
+  return std::none_of(step.weights.begin(), step.weights.end(), [&](int32_t place) {
+    const Read& read = step.reads[static_cast<size_t>(place)];
     return !read.fixed || frame.fixed[static_cast<size_t>(read.index)].requires_grad();
-  };
-  return !trains(step.reads[1]) && !trains(step.reads[2]);
+  });
 }
 
 std::vector<at::Tensor> Schedule::run(const std::vector<at::Tensor>& inputs,
@@ -99,7 +108,7 @@ std::vector<at::Tensor> Schedule::run(const std::vector<at::Tensor>& inputs,
     for (const Step& step : steps_) {
       current = &step;
       for (const Read& read : step.reads) arguments.push_back(take(read));
-      const bool training = frame.training && !(step.batch_norm && keeps_statistics(step, frame));
+      const bool training = frame.training && !(step.norm && keeps_statistics(step, frame));
       std::vector<at::Tensor> out = rung::run(step.node->op, arguments, {.training = training});
       arguments.clear();  // before the next step allocates
       for (size_t port = 0; port < step.writes.size(); ++port) {

@@ -19,7 +19,7 @@ class Schedule {
   /// What a run reads besides its inputs.
   struct Frame {
     const std::vector<at::Tensor>& fixed;  ///< weights and constants, by node
-    const std::vector<bool>& eval_norms;   ///< batch norms that keep their statistics, by node
+    const std::vector<bool>& eval_norms;   ///< norms that keep their statistics, by node
     bool training;
   };
   /// `inputs` in the order of graph.inputs(); those that `reads_input` denies may be undefined.
@@ -41,7 +41,8 @@ class Schedule {
   struct Step {
     const Node* node = nullptr;
     int32_t node_index = 0;
-    bool batch_norm = false;
+    bool norm = false;                     ///< may learn statistics in training
+    c10::SmallVector<int32_t, 2> weights;  ///< of a norm: places among the reads
     c10::SmallVector<Read, 4> reads;
     c10::SmallVector<int32_t, 1> writes;  ///< a slot per output; negative: nobody reads it
   };

@@ -45,11 +45,13 @@ class EvalGuard {
   std::vector<std::pair<torch::nn::Module*, bool>> modes_;
 };
 
-/// Axes of the inputs that change together: the same place and size in every input.
+/// Axes of inputs that change together: the same place and size, where the function does not take
+/// another size in one of them alone.
 struct Symbol {
   size_t axis = 0;
   int64_t size = 0;
   bool batch = false;
+  std::vector<size_t> inputs = {};
 };
 
 struct Probe {
@@ -86,7 +88,7 @@ class Tracer {
         Model model = build();
         if (const auto wrong = first_wrong(model)) {
           fix(*wrong, "what is computed");
-        } else {
+        } else if (!hold_refused(model)) {
           return model;
         }
       } catch (const SizeVaries& varies) {
@@ -124,13 +126,19 @@ class Tracer {
   }
 
   /// A record at other values, each input's its own: examples that are all zeros would hide a
-  /// branch, and that two inputs are not the same.
+  /// branch, and that two inputs are not the same. Whole numbers stay in their range, as indices
+  /// do.
   std::optional<Record> record_other_values() const {
     auto random = at::detail::createCPUGenerator(7);
     std::vector<at::Tensor> inputs;
     for (const auto& x : base_.given) {
-      inputs.push_back(
-          x.is_floating_point() ? at::rand(x.sizes(), random, at::kDouble).to(x.options()) : x);
+      if (x.is_floating_point()) {
+        inputs.push_back(at::rand(x.sizes(), random, at::kDouble).to(x.options()));
+      } else if (x.numel() > 1) {
+        inputs.push_back(x.flatten().roll(1).reshape(x.sizes()));
+      } else {
+        inputs.push_back(x.scalar_type() == at::kBool ? x : at::where(x > 1, x - 1, x));
+      }
     }
     std::optional<Record> out;
     try {
@@ -139,11 +147,10 @@ class Tracer {
       return std::nullopt;  // the function's own objection to such values
     }
     if (same_program(base_, *out)) return out;
-    fail_user(
+    fail_unsupported(
         "the traced function calls other operators for other values of its inputs\n"
-        "  rule    a trace records one way through the function\n"
-        "  fix     give examples like real inputs: of random values, not zeros, and different for "
-        "each input");
+        "  rule    a trace records one way through the function, so it cannot branch on values\n"
+        "  fix     move the branch out of the function, or write it with where()");
   }
 
   void name_inputs() {
@@ -157,9 +164,7 @@ class Tracer {
 
   std::vector<at::Tensor> inputs_with(const Symbol& symbol, std::vector<at::Tensor> inputs,
                                       int64_t size) const {
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      const Shape& shape = base_.values[i].sizes;
-      if (symbol.axis >= shape.size() || shape[symbol.axis] != symbol.size) continue;
+    for (const size_t i : symbol.inputs) {
       inputs[i] = with_size(inputs[i], static_cast<int64_t>(symbol.axis), size);
     }
     return inputs;
@@ -167,8 +172,7 @@ class Tracer {
 
   /// A record at other sizes, where the function takes them and does the same; `differs` where it
   /// takes them and does something else.
-  std::optional<Record> try_record(const std::vector<at::Tensor>& inputs, bool batch,
-                                   bool& differs) const {
+  std::optional<Record> try_record(const std::vector<at::Tensor>& inputs, bool& differs) const {
     Record out;
     try {
       out = record_at(inputs);
@@ -177,59 +181,93 @@ class Tracer {
     }
     if (same_program(base_, out)) return out;
     differs = true;
-    if (batch) {
-      fail_user("the traced function calls other operators for another batch size");
-    }
     return std::nullopt;
   }
 
   void probe_all() {
-    std::set<std::pair<size_t, int64_t>> seen;
+    std::map<std::pair<size_t, int64_t>, Symbol> groups;
     for (size_t i = 0; i < base_.inputs; ++i) {
       const Shape& shape = base_.values[i].sizes;
       for (size_t axis = 0; axis < shape.size(); ++axis) {
-        const bool batch = roles_[i][axis] == Role::kBatch;
-        if (shape[axis] > 0 && seen.emplace(axis, shape[axis]).second) {
-          probe({axis, shape[axis], batch});
-        }
+        if (shape[axis] == 0) continue;
+        Symbol& group = groups[{axis, shape[axis]}];
+        group.axis = axis;
+        group.size = shape[axis];
+        group.batch = group.batch || roles_[i][axis] == Role::kBatch;
+        group.inputs.push_back(i);
       }
     }
+    for (auto& [place, group] : groups) {
+      for (Symbol& symbol : apart(std::move(group))) probe(std::move(symbol));
+    }
+    probe_together();
+  }
+
+  /// Inputs of one size that may have different ones: each that the function takes alone. Batches
+  /// go together.
+  std::vector<Symbol> apart(Symbol group) const {
+    if (group.batch || group.inputs.size() == 1) return {std::move(group)};
+    std::vector<Symbol> out;
+    Symbol rest = group;
+    rest.inputs.clear();
+    for (const size_t input : group.inputs) {
+      Symbol alone = group;
+      alone.inputs = {input};
+      bool differs = false;
+      const auto record = try_record(inputs_with(alone, base_.given, group.size + 1), differs);
+      if (record || differs) {
+        out.push_back(std::move(alone));
+      } else {
+        rest.inputs.push_back(input);
+      }
+    }
+    if (!rest.inputs.empty()) out.push_back(std::move(rest));
+    return out;
+  }
+
+  void probe_together() {
     if (symbols_.size() < 2) return;
     auto inputs = base_.given;
     for (const Symbol& symbol : symbols_) inputs = inputs_with(symbol, inputs, symbol.size + 1);
     bool differs = false;
-    if (auto all = try_record(inputs, false, differs))
-      probes_.push_back({std::nullopt, std::move(*all)});
+    if (auto all = try_record(inputs, differs)) probes_.push_back({std::nullopt, std::move(*all)});
+    if (!differs) return;
+    for (const Symbol& symbol : symbols_) {
+      hold(symbol, "other operators are called where several sizes are others");
+    }
+    probes_.clear();
   }
 
-  void probe(const Symbol& symbol) {
+  void probe(Symbol symbol) {
     const int64_t size = symbol.size;
-    // Odd sizes at every level of a pyramid tell "twice as large" from "as large as that one".
-    std::vector<int64_t> first{size + 1};
-    if (size >= 16) first.push_back(size + 31);
-    bool free = false, differs = false;
+    // A near size and a far, odd ones at every level of a pyramid: they tell "twice as large" from
+    // "as large as that one", and a half from the number that it is.
+    std::vector<Record> found;
+    bool differs = false;
     const auto attempt = [&](int64_t other) {
-      auto found = try_record(inputs_with(symbol, base_.given, other), symbol.batch, differs);
-      if (!found) return false;
-      probes_.push_back({symbols_.size(), std::move(*found)});
-      return free = true;
+      auto record = try_record(inputs_with(symbol, base_.given, other), differs);
+      if (record) found.push_back(std::move(*record));
     };
-    for (const int64_t other : first) attempt(other);
+    for (const int64_t other : {size + 1, size + 31}) attempt(other);
     for (const int64_t other : {size + 32, 2 * size, size / 2}) {
-      if (free || size < 2 || symbol.batch) break;
-      attempt(other);
+      if (found.empty() && size > 1) attempt(other);
     }
-    if (free) symbols_.push_back(symbol);
-    if (!free && differs) hold(symbol, "other operators are called at other sizes");
+    if (differs && symbol.batch) {
+      fail_user("the traced function calls other operators for another batch size");
+    }
+    if (differs) {
+      hold(symbol, "other operators are called at other sizes");
+    } else if (found.empty()) {
+      refused_.push_back(std::move(symbol));
+    } else {
+      for (Record& record : found) probes_.push_back({symbols_.size(), std::move(record)});
+      symbols_.push_back(std::move(symbol));
+    }
   }
 
   /// From here on the graph is one for the traced size only, and says so when it runs.
   void hold(const Symbol& symbol, const std::string& why) {
-    for (size_t i = 0; i < held_.size(); ++i) {
-      const Shape& shape = base_.values[i].sizes;
-      if (symbol.axis >= shape.size() || shape[symbol.axis] != symbol.size) continue;
-      held_[i].emplace(static_cast<int64_t>(symbol.axis), why);
-    }
+    for (const size_t i : symbol.inputs) held_[i].emplace(static_cast<int64_t>(symbol.axis), why);
   }
 
   /// Gives up the freedom of the size that the probe changed.
@@ -241,14 +279,14 @@ class Tracer {
           "cannot follow",
           what);
     }
-    if (symbol) {
-      hold(symbols_[*symbol], what + " depends on that size in a way that a graph cannot follow");
+    for (size_t i = 0; i < symbols_.size(); ++i) {  // without one: each size alone is followed
+      if (symbol ? i != *symbol : symbols_[i].batch) continue;
+      hold(symbols_[i], what + (symbol ? " depends on that size in a way that a graph cannot follow"
+                                       : " depends on several sizes at once"));
     }
-    std::vector<Probe> kept;
-    for (Probe& other : probes_) {
-      if (other.symbol && other.symbol != symbol) kept.push_back(std::move(other));
-    }
-    probes_ = std::move(kept);
+    std::erase_if(probes_, [&](const Probe& other) {
+      return !other.symbol || (symbol ? other.symbol == symbol : !symbols_[*other.symbol].batch);
+    });
   }
 
   Model build() const {
@@ -327,6 +365,25 @@ class Tracer {
     return std::nullopt;
   }
 
+  /// Holds the sizes that the function refuses to be others, where the graph would take them.
+  bool hold_refused(const Model& model) {
+    const at::NoGradGuard no_grad;
+    Module module(model);
+    module->eval();
+    bool held = false;
+    for (const Symbol& symbol : refused_) {
+      try {
+        module->forward(inputs_with(symbol, base_.given, symbol.size + 1));
+      } catch (const std::exception&) {
+        continue;
+      }
+      hold(symbol, "the traced function takes no other size there");
+      held = true;
+    }
+    refused_.clear();
+    return held;
+  }
+
   torch::nn::Module* root_;
   const TraceFunction& run_;
   const TraceOptions& options_;
@@ -337,6 +394,7 @@ class Tracer {
   std::vector<Roles> roles_;
   std::vector<std::map<int64_t, std::string>> held_;  ///< by input: axes of one size only, and why
   std::vector<Symbol> symbols_;
+  std::vector<Symbol> refused_;  ///< of which the function took no other size
   std::vector<Probe> probes_;
 };
 

@@ -29,10 +29,12 @@ using TraceFunction = std::function<std::vector<at::Tensor>(const std::vector<at
 /// The function runs in evaluation mode, at the examples and at a few other sizes, so that sizes
 /// which followed the input's are followed by the graph. An axis whose size it cannot follow is
 /// written on the input (ops::Input::fixed, with the reason), and other sizes are refused there.
-/// Branches are recorded as they were taken: what depends on values, or on is_training(), is not
-/// seen.
+/// Branches are recorded as they were taken. One on values is found where random values of the same
+/// shapes (whole numbers: the examples' own, moved) take another way, and refused; one on
+/// is_training() is not seen.
 /// Throws a user error where the function has no tensor result, depends on a tensor that is
-/// neither input nor registered weight, or gives other operators for another batch size.
+/// neither input nor registered weight, or gives other operators for another batch size; an
+/// unsupported error where it branches on values.
 Model trace_function(torch::nn::Module* root, const TraceFunction& run,
                      const std::vector<at::Tensor>& examples, const TraceOptions& options = {});
 

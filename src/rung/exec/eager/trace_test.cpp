@@ -7,6 +7,7 @@
 #include "rung/exec/eager/module.h"
 #include "rung/graph/rewrite.h"
 #include "rung/graph/taps.h"
+#include "rung/join/plan.h"
 
 namespace rung {
 namespace {
@@ -251,6 +252,127 @@ TEST(Trace, SaysWhichSizeItCannotFollow) {
       {"input", TensorType(DType::kF32, {1, 3, 18, 8}, map_roles(4))}};
   EXPECT_NE(user_error([&] { retype(model.graph, taller); }).find("holds at size 16 only"),
             std::string::npos);
+}
+
+/// What a traced function says at another size, or what it gives wrong.
+std::string at_other_size(const TraceFunction& f, const Shape& traced, const Shape& other) {
+  const Model model = trace_function(nullptr, f, {torch::randn(traced)});
+  Module net(model);
+  const at::Tensor x = torch::randn(other);
+  std::string message;
+  try {
+    const at::Tensor got = net->forward(std::vector<at::Tensor>{x})[0];
+    const at::Tensor expected = f({x})[0];
+    const bool same = got.sizes() == expected.sizes() && at::allclose(got, expected, 1e-4, 1e-5);
+    return same ? "the same" : "WRONG";
+  } catch (const Error& error) {
+    return std::string(error.what()).find("holds at size") == std::string::npos ? error.what()
+                                                                                : "held";
+  }
+}
+
+// However small the traced size, a half of it is no number of its own.
+TEST(Trace, AHalfOfASizeIsFollowedOrHeld) {
+  for (const int64_t size : {8, 14, 15}) {
+    const auto half = [](const std::vector<at::Tensor>& in) {
+      return std::vector<at::Tensor>{in[0].slice(2, 0, in[0].size(2) / 2)};
+    };
+    EXPECT_EQ(at_other_size(half, {1, 3, size}, {1, 3, 20}), "held") << size;
+    const auto pooled = [](const std::vector<at::Tensor>& in) {
+      const int64_t h = in[0].size(2) / 2;
+      return std::vector<at::Tensor>{at::adaptive_avg_pool2d(in[0], {h, h})};
+    };
+    EXPECT_EQ(at_other_size(pooled, {1, 3, size, size}, {1, 3, 20, 20}), "held") << size;
+  }
+}
+
+TEST(Trace, ABranchOnASizeIsHeld) {
+  const auto even = [](const std::vector<at::Tensor>& in) {
+    const bool odd = in[0].size(2) % 2 != 0;
+    return std::vector<at::Tensor>{
+        at::max_pool2d(odd ? at::constant_pad_nd(in[0], {0, 0, 0, 1}) : in[0], {2, 2})};
+  };
+  EXPECT_EQ(at_other_size(even, {1, 3, 16, 8}, {1, 3, 17, 8}), "held");
+  EXPECT_EQ(at_other_size(even, {1, 3, 16, 8}, {1, 3, 16, 12}), "the same");
+  const auto either = [](const std::vector<at::Tensor>& in) {
+    const bool small = in[0].size(1) == 8 || in[0].size(2) == 6;
+    return std::vector<at::Tensor>{small ? at::relu(in[0]) : at::tanh(in[0])};
+  };
+  EXPECT_EQ(at_other_size(either, {1, 8, 6}, {1, 9, 7}), "held");
+}
+
+TEST(Trace, ANumberMadeOfTwoSizesIsHeld) {
+  const auto f = [](const std::vector<at::Tensor>& in) {
+    return std::vector<at::Tensor>{in[0] * ((in[0].size(1) - 8) * (in[0].size(2) - 6) + 1)};
+  };
+  EXPECT_EQ(at_other_size(f, {1, 8, 6}, {1, 9, 7}), "held");
+}
+
+TEST(Trace, ASizeThatTheFunctionAsksForIsHeld) {
+  const auto f = [](const std::vector<at::Tensor>& in) {
+    TORCH_CHECK(in[0].size(1) == 8, "eight");
+    return std::vector<at::Tensor>{in[0].sum(1) / 8};
+  };
+  EXPECT_EQ(at_other_size(f, {1, 8}, {1, 9}), "held");
+}
+
+TEST(Trace, InputsOfOneSizeMayDiffer) {
+  const auto f = [](const at::Tensor& a, const at::Tensor& b) {
+    return a.sum() * at::arange(b.size(1), b.options()) + b;
+  };
+  const Model model = trace(f, {torch::randn({1, 5}), torch::randn({1, 5})});
+  Module net(model);
+  const auto a = torch::randn({1, 5}), b = torch::randn({1, 7});
+  const auto got = net->forward(std::vector<at::Tensor>{a, b})[0];
+  ASSERT_EQ(got.sizes(), b.sizes());
+  EXPECT_TRUE(at::allclose(got, f(a, b), 1e-4, 1e-5));
+}
+
+TEST(Trace, ABranchOnValuesIsRefused) {
+  const auto f = [](const at::Tensor& x) {
+    return x.max().item<float>() > 1 ? x / 255 : at::relu(x);
+  };
+  const auto message = error_of(ErrorKind::kUnsupported, [&] {
+    trace(f, {torch::rand({1, 4}) * 255});
+  });
+  EXPECT_NE(message.find("it cannot branch on values"), std::string::npos) << message;
+}
+
+// A wire takes the place of an input, and what that held stays held.
+TEST(Trace, AHeldSizeStaysHeldBehindAWire) {
+  const auto half = [](const at::Tensor& x) { return x.slice(2, 0, x.size(2) / 2); };
+  const Model behind = trace(half, {torch::randn({1, 4, 14, 8})}, {.input_roles = {map_roles(4)}});
+  nn::Sequential front(nn::Conv2d(nn::Conv2dOptions(3, 4, 3).padding(1)));
+  const Model before = trace(*front, {torch::randn({1, 3, 14, 8})});
+  const Model joined = join({before.named("enc"), behind.named("dec")})
+                           .wire("enc/output", "dec/input")
+                           .plan()
+                           .apply();
+  Module net(joined);
+  EXPECT_EQ(net->forward(torch::randn({1, 3, 14, 9})).sizes(), (at::IntArrayRef{1, 4, 7, 9}));
+  const auto message = user_error([&] { net->forward(torch::randn({1, 3, 20, 8})); });
+  EXPECT_NE(
+      message.find("input 'enc/input' has size 20 on axis 2, but the network holds at size 14"),
+      std::string::npos)
+      << message;
+}
+
+TEST(Trace, AFrozenOpaqueNormKeepsItsStatistics) {
+  nn::Sequential plain(nn::Conv2d(3, 4, 1),
+                       nn::InstanceNorm2d(nn::InstanceNorm2dOptions(4).track_running_stats(true)));
+  const Model model = trace(*plain, {torch::randn({2, 3, 6, 6})});
+  const auto mean_moves = [&](bool frozen) {
+    Module net(std::dynamic_pointer_cast<ModuleImpl>(Module(model)->clone()));
+    if (frozen) net->freeze({"*"});
+    net->train();
+    net->forward(torch::randn({2, 3, 6, 6}) + 1);
+    for (const auto& [name, weight] : net->weights()) {
+      if (name.ends_with("running_mean")) return !at::equal(weight, at::zeros_like(weight));
+    }
+    return false;
+  };
+  EXPECT_TRUE(mean_moves(false));
+  EXPECT_FALSE(mean_moves(true));
 }
 
 TEST(Trace, RecurrentLayers) {

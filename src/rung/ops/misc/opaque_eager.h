@@ -14,7 +14,8 @@ namespace rung::ops {
 /// Throws an unsupported error for any other value.
 nlohmann::json opaque_argument(const c10::IValue& value, std::string_view name = {});
 
-/// The reverse. Throws a user error where the entry is not one.
+/// The reverse, but for "training", which has no value. Throws a user error where the entry is not
+/// one.
 c10::IValue opaque_value(const nlohmann::json& argument);
 
 }  // namespace rung::ops
