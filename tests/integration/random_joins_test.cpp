@@ -336,7 +336,9 @@ TEST_P(RandomJoins, AreRunOrRefused) {
             << " compared as identity), " << outcomes[Outcome::kRefused] << " refused, "
             << outcomes[Outcome::kRefusedAtSize] << " refused at other sizes, "
             << outcomes[Outcome::kWrong] << " wrong\n";
-  if (count >= kJoinsInPart) EXPECT_GE(2 * outcomes[Outcome::kRun], count);
+  if (count >= kJoinsInPart) {
+    EXPECT_GE(2 * outcomes[Outcome::kRun], count);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Parts, RandomJoins, ::testing::Range<int64_t>(0, kParts));
