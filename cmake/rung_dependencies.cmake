@@ -13,6 +13,16 @@ target_include_directories(rung_graphviz SYSTEM INTERFACE ${GRAPHVIZ_INCLUDE_DIR
                                                           ${GRAPHVIZ_INCLUDE_DIR}/graphviz)
 target_link_libraries(rung_graphviz INTERFACE gvc cgraph cdt)
 
+if(RUNG_ONNX)
+  find_package(Protobuf REQUIRED)
+  find_path(ONNX_INCLUDE_DIR onnx/onnx_pb.h REQUIRED)
+  find_library(ONNX_PROTO_LIBRARY onnx_proto REQUIRED)
+  add_library(rung_libonnx INTERFACE)
+  target_include_directories(rung_libonnx SYSTEM INTERFACE ${ONNX_INCLUDE_DIR})
+  target_compile_definitions(rung_libonnx INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
+  target_link_libraries(rung_libonnx INTERFACE ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
+endif()
+
 if(RUNG_TORCH)
   find_package(Torch REQUIRED)
   # The package's own flags pull in more than a C++20 program wants (an ABI define, warnings off);

@@ -375,8 +375,9 @@ Outputs rule(const ops::ArangeLike& op, const Call& c) {
   return {{c.x()[static_cast<size_t>(op.axis < 0 ? op.axis + rank : op.axis)]}};
 }
 
-// What it makes of other sizes nobody knows before it runs.
-Outputs rule(const ops::Opaque&, const Call& c) {
+// What it makes of other sizes nobody knows before it runs, but where it says so.
+Outputs rule(const ops::Opaque& op, const Call& c) {
+  if (op.like >= 0) return Outputs(c.node.types.size(), *c.in[static_cast<size_t>(op.like)]);
   Outputs out;
   for (size_t port = 0; port < c.node.types.size(); ++port) {
     out.emplace_back();

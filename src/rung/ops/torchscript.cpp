@@ -1,14 +1,6 @@
 #include "rung/ops/torchscript.h"
 
-#include <algorithm>
-
-#include "rung/base/error.h"
-
 namespace rung::ops {
-
-bool Dim::varies() const {
-  return std::any_of(seen.begin(), seen.end(), [&](int64_t n) { return n != seen.front(); });
-}
 
 double AtenCall::number(size_t i) const {
   check_fixed(i);
@@ -36,16 +28,6 @@ Sizes AtenCall::integers(size_t i) const {
 }
 
 std::string_view AtenCall::text(size_t i) const { return value(i).toStringRef(); }
-
-Ref AtenCall::scalar(double value, DType dtype) {
-  Tensor constant(dtype, {});
-  constant.set(0, value);
-  return add(Constant{constant}, {});
-}
-
-Ref AtenCall::cast(Ref ref, DType dtype) {
-  return type(ref).dtype == dtype ? ref : add(Cast{dtype}, {ref});
-}
 
 AtenRule find_rule(std::string_view name) {
   for (const AtenRules rules :

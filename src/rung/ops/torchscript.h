@@ -7,39 +7,19 @@
 #include <string_view>
 #include <vector>
 
-#include "rung/ops/op.h"
+#include "rung/ops/import.h"
 
 namespace rung::ops {
-
-/// A tensor of the graph that a trace is turned into.
-using Ref = int32_t;
-
-/// A whole number of a call: at the examples' sizes first, then at every other size that was tried.
-struct Dim {
-  std::vector<int64_t> seen;
-  int64_t value() const { return seen.front(); }
-  bool varies() const;
-};
-using Dims = std::vector<Dim>;
-
-/// A tensor with axes of given sizes.
-struct Like {
-  Ref tensor = 0;
-  Sizes axes;
-};
 
 /// One call of an ATen operator, as its rule sees it: arguments in the order of the operator's
 /// schema, and the graph to which the rule adds ops.
 ///
 /// Readers of numbers throw (an exception of the trace's own) where the number was another at
 /// another input size; a rule that can follow sizes asks for `dims` instead.
-class AtenCall {
+class AtenCall : public ImportCall {
  public:
-  virtual ~AtenCall() = default;
-
-  virtual std::string_view name() const = 0;  ///< "aten::add"
-  virtual size_t size() const = 0;            ///< arguments
-  virtual bool given(size_t i) const = 0;     ///< there is such an argument, and it is not None
+  virtual size_t size() const = 0;         ///< arguments
+  virtual bool given(size_t i) const = 0;  ///< there is such an argument, and it is not None
   virtual bool is_tensor(size_t i) const = 0;
   virtual Ref tensor(size_t i) = 0;
   /// A list of tensors; a missing one is empty.
@@ -61,21 +41,6 @@ class AtenCall {
   virtual bool used(size_t output) const = 0;
   virtual bool is_zeros(Ref ref) const = 0;  ///< made by zeros() or the like
 
-  /// A tensor that has axes of these sizes, in this order; the call's own arguments and the
-  /// inputs before others.
-  virtual std::optional<Like> find_like(const Dims& sizes) = 0;
-  /// Gives up on following a size: the graph then holds at the traced one only, or tracing fails.
-  [[noreturn]] virtual void fix(const Dims& sizes) const = 0;
-
-  virtual const TensorType& type(Ref ref) const = 0;
-  /// Adds an op; all its outputs.
-  virtual std::vector<Ref> add_all(Op op, std::vector<Ref> inputs) = 0;
-  Ref add(Op op, std::vector<Ref> inputs) { return add_all(std::move(op), std::move(inputs))[0]; }
-  /// A number as a rank-0 constant.
-  Ref scalar(double value, DType dtype);
-  /// The tensor in that dtype.
-  Ref cast(Ref ref, DType dtype);
-
  protected:
   /// Throws where the argument differs between sizes.
   virtual void check_fixed(size_t i) const = 0;
@@ -90,11 +55,6 @@ struct AtenEntry {
   AtenRule rule;
 };
 using AtenRules = std::span<const AtenEntry>;
-
-/// A tensor of zeros of these sizes, whatever they are when the graph runs.
-Ref zeros_of(AtenCall& call, const Dims& sizes, DType dtype);
-/// x with its axes of one spread to these sizes, and new axes in front.
-Ref broadcast_to(AtenCall& call, Ref x, const Dims& sizes);
 
 /// The rule of an operator, or null.
 AtenRule find_rule(std::string_view name);

@@ -1,7 +1,8 @@
-#include "rung/ops/layout/layout_torchscript.h"
-
 #include <algorithm>
 #include <numeric>
+
+#include "rung/ops/layout/follow.h"
+#include "rung/ops/torchscript.h"
 
 namespace rung::ops {
 namespace {

@@ -35,7 +35,15 @@ std::vector<TensorType> infer(const Opaque& op, Types in) {
   check_inputs(Opaque::kName, in, "those of its schema", 0, SIZE_MAX);
   if (op.types.empty()) fail_user("Opaque: no output type is recorded for '{}'", op.schema);
   std::vector<TensorType> out;
+  if (op.like >= static_cast<int64_t>(in.size())) {
+    fail_user("Opaque: like is {}, and there are {} inputs", op.like, in.size());
+  }
   for (const TensorType& recorded : op.types) {
+    if (op.like >= 0) {
+      const TensorType& x = in[static_cast<size_t>(op.like)];
+      out.push_back(output(Opaque::kName, recorded.dtype, x.shape, x.roles)[0]);
+      continue;
+    }
     Shape shape = recorded.shape;
     const bool batched = !shape.empty() && recorded.roles[0] == Role::kBatch;
     if (batched && !in.empty() && in[0].has(Role::kBatch)) {

@@ -54,15 +54,17 @@ struct ArangeLike {
 /// An operator that rung has no op for: it runs on LibTorch, can be tapped and joined around, and
 /// says so where it cannot go on.  `arguments` is a JSON list with one entry per schema argument:
 /// {"input": k} for the k-th input, {"inputs": [k, …]} for a list, or {"value": …, "kind": …}.
-/// Its shape rule is what was seen at import, with the batch size of its first input.
+/// Its shape rule is what was seen at import, with the batch size of its first input, or the sizes
+/// of the input `like` (an operator on every element).
 struct Opaque {
   static constexpr std::string_view kName = "Opaque";
   std::string schema;  ///< such as "aten::grid_sampler(Tensor input, …) -> Tensor"
   std::string arguments;
   std::vector<TensorType> types;  ///< outputs, as seen at import
+  int64_t like = -1;              ///< the outputs have the sizes and roles of this input; -1: none
   static constexpr auto fields() {
     return std::make_tuple(field("schema", &Opaque::schema), field("arguments", &Opaque::arguments),
-                           field("types", &Opaque::types));
+                           field("types", &Opaque::types), field("like", &Opaque::like));
   }
   bool operator==(const Opaque&) const = default;
 };

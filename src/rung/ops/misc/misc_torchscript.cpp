@@ -1,3 +1,4 @@
+#include "rung/ops/layout/follow.h"
 #include "rung/ops/torchscript.h"
 
 namespace rung::ops {

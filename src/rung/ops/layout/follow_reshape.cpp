@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "rung/ops/layout/layout_torchscript.h"
+#include "rung/ops/layout/follow.h"
 
 namespace rung::ops {
 namespace {
@@ -83,7 +83,7 @@ Sizes counting(size_t count) {
 }
 
 /// [N, T, F] -> [N, h, w, F], or [N, F, T] -> [N, F, h, w], where h and w are another map's.
-std::optional<Ref> tokens_to_map(AtenCall& call, Ref x, size_t axis, const Dims& parts) {
+std::optional<Ref> tokens_to_map(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
   if (call.type(x).rank() != 3 || axis == 0 || parts.size() != 2) return std::nullopt;
   const auto like = call.find_like(parts);
   if (!like || call.type(like->tensor).rank() != 4 || like->axes != Sizes{2, 3})
@@ -95,7 +95,7 @@ std::optional<Ref> tokens_to_map(AtenCall& call, Ref x, size_t axis, const Dims&
 
 }  // namespace
 
-Ref split_axis(AtenCall& call, Ref x, size_t axis, const Dims& parts) {
+Ref split_axis(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
   const size_t rank = call.type(x).rank();
   const auto varying =
       std::count_if(parts.begin(), parts.end(), [](const Dim& part) { return part.varies(); });
@@ -121,9 +121,16 @@ Ref split_axis(AtenCall& call, Ref x, size_t axis, const Dims& parts) {
   return call.add(Transpose{.order = back}, {x});
 }
 
-Ref reshape_to(AtenCall& call, Ref x, Dims from, const Dims& to) {
+Ref reshape_to(ImportCall& call, Ref x, Dims from, const Dims& to) {
   const auto same = [](const Dim& a, const Dim& b) { return a.seen == b.seen; };
   if (std::equal(from.begin(), from.end(), to.begin(), to.end(), same)) return x;
+  const auto is_fixed = [](const Dim& size) { return !size.varies(); };
+  const auto is_zero = [](const Dim& size) { return size.value() == 0; };
+  if (std::all_of(to.begin(), to.end(), is_fixed) && std::any_of(to.begin(), to.end(), is_zero)) {
+    Shape shape;  // of nothing: there are no elements to move
+    for (const Dim& size : to) shape.push_back(size.value());
+    return call.add(Constant{Tensor(call.type(x).dtype, shape)}, {});
+  }
   const auto groups = from.empty() || to.empty() ? std::vector<Group>{} : group(from, to);
   const auto changed =
       std::count_if(groups.begin(), groups.end(), [](const Group& group) { return !group.kept(); });

@@ -1,12 +1,12 @@
 #include <algorithm>
 
-#include "rung/ops/layout/layout_torchscript.h"
+#include "rung/ops/layout/follow.h"
 
 namespace rung::ops {
 namespace {
 
 /// Zeros of another tensor's sizes on some of its axes.
-Ref zeros_of_axes(AtenCall& call, const Like& like, DType dtype) {
+Ref zeros_of_axes(ImportCall& call, const Like& like, DType dtype) {
   Sizes others;
   const auto rank = static_cast<int64_t>(call.type(like.tensor).rank());
   for (int64_t axis = 0; axis < rank; ++axis) {
@@ -21,7 +21,7 @@ Ref zeros_of_axes(AtenCall& call, const Like& like, DType dtype) {
 
 }  // namespace
 
-Ref zeros_of(AtenCall& call, const Dims& sizes, DType dtype) {
+Ref zeros_of(ImportCall& call, const Dims& sizes, DType dtype) {
   Dims varying;
   Sizes fixed, shape;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -47,7 +47,7 @@ Ref zeros_of(AtenCall& call, const Dims& sizes, DType dtype) {
   return spreads ? call.add(Expand{.shape = shape}, {x}) : x;
 }
 
-Ref broadcast_to(AtenCall& call, Ref x, const Dims& sizes) {
+Ref broadcast_to(ImportCall& call, Ref x, const Dims& sizes) {
   const Shape from = call.type(x).shape;
   const size_t front = sizes.size() - from.size();
   Dims grown = sizes;

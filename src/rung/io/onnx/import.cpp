@@ -1,0 +1,273 @@
+#include "rung/io/onnx/import.h"
+
+#include <algorithm>
+
+#include "rung/base/error.h"
+#include "rung/base/table.h"
+#include "rung/base/text.h"
+#include "rung/io/onnx/importer.h"
+
+namespace rung {
+namespace {
+
+using onnx_import::GraphInput;
+using onnx_import::InputSizes;
+using onnx_import::SizeRefused;
+using onnx_import::SizeVaries;
+
+/// A size that the file leaves free, of one or more axes.
+struct Symbol {
+  std::vector<std::pair<size_t, size_t>> axes;  ///< input and axis
+  int64_t size = 0;
+  bool batch = false;
+  bool chosen = false;  ///< the user gave an example
+};
+
+/// A size of one symbol that is tried beside the example's.
+struct Trial {
+  size_t symbol;
+  int64_t size;
+};
+
+/// Roles of an input, read off the first node that reads it.
+Roles guess_roles(const onnx::GraphProto& graph, const std::string& input, size_t rank) {
+  for (const auto& node : graph.node()) {
+    if (node.input_size() == 0 || node.input(0) != input) continue;
+    const std::string& op = node.op_type();
+    if (op == "LSTM" || op == "GRU" || op == "RNN") {
+      if (rank == 3) return {Role::kTime, Role::kBatch, Role::kFeature};
+    }
+    if (op == "Conv" || op == "ConvTranspose" || op == "BatchNormalization" || op == "MaxPool" ||
+        op == "AveragePool") {
+      return rank >= 2 ? map_roles(rank) : roles_by_rank(rank);
+    }
+    if ((op == "MatMul" || op == "LayerNormalization") && rank == 3) return sequence_roles();
+    break;
+  }
+  return roles_by_rank(rank);
+}
+
+class Loader {
+ public:
+  Loader(const std::filesystem::path& path, const OnnxOptions& options)
+      : file_(read_onnx(path)), options_(options) {
+    read_inputs();
+  }
+
+  Model load(OnnxReport& report) {
+    Model model = choose_sizes(report);
+    probe();
+    while (!trials_.empty()) {
+      try {
+        model = onnx_import::lower(file_, inputs(), all_sizes(), options_, report);
+        break;
+      } catch (const SizeVaries& varies) {
+        const size_t symbol = trials_.at(varies.places.front() - 1).symbol;
+        hold(symbol, varies.what + " depends on that size in a way that a graph cannot follow");
+        drop(symbol);
+      } catch (const SizeRefused& refused) {
+        const Trial trial = trials_.at(refused.place - 1);
+        trials_.erase(trials_.begin() + static_cast<int64_t>(refused.place) - 1);
+        const bool others = std::any_of(trials_.begin(), trials_.end(),
+                                        [&](const Trial& t) { return t.symbol == trial.symbol; });
+        if (!others && !next_trial(trial.symbol)) {
+          hold(trial.symbol, "no other size that was tried fits the network");
+        }
+      }
+    }
+    if (trials_.empty())
+      model = onnx_import::lower(file_, inputs(), {sizes_of({})}, options_, report);
+    return model;
+  }
+
+ private:
+  void read_inputs() {
+    const auto& graph = file_.proto->graph();
+    std::set<std::string> initializers;
+    for (const auto& tensor : graph.initializer()) initializers.insert(tensor.name());
+    std::map<std::string, size_t> by_name;
+    for (const auto& input : graph.input()) {
+      if (initializers.contains(input.name())) continue;  // a default that nobody needs to give
+      if (options_.numbers.contains(input.name())) continue;
+      read_input(input, by_name);
+    }
+    for (const auto& [name, shape] : options_.shapes) {
+      const bool exists = std::any_of(inputs_.begin(), inputs_.end(),
+                                      [&](const GraphInput& input) { return input.name == name; });
+      if (exists) continue;
+      std::vector<std::string> names;
+      for (const auto& input : inputs_) names.push_back(input.name);
+      fail_user("there is no input {}; the inputs are {}", quoted(name), rung::join(names, ", "));
+    }
+  }
+
+  void read_input(const onnx::ValueInfoProto& info, std::map<std::string, size_t>& by_name) {
+    if (!info.type().has_tensor_type()) {
+      fail_unsupported("the input {} is no tensor", quoted(info.name()));
+    }
+    const auto& tensor = info.type().tensor_type();
+    const auto dtype = ops::dtype_from_onnx(tensor.elem_type());
+    if (!dtype) {
+      fail_unsupported("the input {} is of ONNX's type {}, which rung lacks", quoted(info.name()),
+                       tensor.elem_type());
+    }
+    const auto given = options_.shapes.find(info.name());
+    const bool has_example = given != options_.shapes.end();
+    if (!tensor.has_shape() && !has_example) {
+      fail_user("the file does not say the shape of the input {}; give an example's",
+                quoted(info.name()));
+    }
+    const size_t rank =
+        tensor.has_shape() ? static_cast<size_t>(tensor.shape().dim_size()) : given->second.size();
+    if (has_example && given->second.size() != rank) {
+      fail_user("the input {} has {} axes, and {} sizes are given", quoted(info.name()), rank,
+                given->second.size());
+    }
+    GraphInput input{.name = info.name(), .op = {}};
+    input.op.type =
+        TensorType(*dtype, Shape(rank, 0), guess_roles(file_.proto->graph(), info.name(), rank));
+    for (size_t axis = 0; axis < rank; ++axis) {
+      const auto* dim = tensor.has_shape() ? &tensor.shape().dim(static_cast<int>(axis)) : nullptr;
+      const std::pair place{inputs_.size(), axis};
+      if (dim != nullptr && dim->has_dim_value() && dim->dim_value() >= 0) {
+        input.op.type.shape[axis] = dim->dim_value();
+        if (has_example && given->second[axis] != dim->dim_value()) {
+          fail_user("the input {} has size {} on axis {}, and an example of {} is given",
+                    quoted(info.name()), dim->dim_value(), axis, given->second[axis]);
+        }
+        continue;
+      }
+      size_t symbol = symbols_.size();
+      if (dim != nullptr && !dim->dim_param().empty()) {
+        symbol = by_name.emplace(dim->dim_param(), symbol).first->second;
+      }
+      if (symbol == symbols_.size()) symbols_.emplace_back();
+      symbols_[symbol].axes.push_back(place);
+      if (input.op.type.roles[axis] == Role::kBatch) symbols_[symbol].batch = true;
+      if (has_example) {
+        symbols_[symbol].size = given->second[axis];
+        symbols_[symbol].chosen = true;
+      }
+    }
+    inputs_.push_back(std::move(input));
+  }
+
+  /// The inputs' sizes with other sizes of some symbols.
+  InputSizes sizes_of(const std::map<size_t, int64_t>& others) const {
+    InputSizes out;
+    for (const auto& input : inputs_) out.push_back(input.op.type.shape);
+    for (size_t i = 0; i < symbols_.size(); ++i) {
+      const auto other = others.find(i);
+      const int64_t size = other == others.end() ? symbols_[i].size : other->second;
+      for (const auto& [input, axis] : symbols_[i].axes) out[input][axis] = size;
+    }
+    return out;
+  }
+  std::vector<InputSizes> all_sizes() const {
+    std::vector<InputSizes> out{sizes_of({})};
+    for (const Trial& trial : trials_) out.push_back(sizes_of({{trial.symbol, trial.size}}));
+    return out;
+  }
+  std::vector<GraphInput> inputs() const {
+    auto out = inputs_;
+    const auto sizes = sizes_of({});
+    for (size_t i = 0; i < out.size(); ++i) out[i].op.type.shape = sizes[i];
+    return out;
+  }
+
+  /// Gives every free size a number with which the network can be made.
+  Model choose_sizes(OnnxReport& report) {
+    bool free = false;
+    for (auto& symbol : symbols_) {
+      if (!symbol.chosen) symbol.size = 1;
+      free = free || (!symbol.chosen && !symbol.batch);
+    }
+    std::optional<Error> first;
+    for (const int64_t size : {224, 64, 32, 256, 28, 128, 512, 16, 100, 1}) {
+      for (auto& symbol : symbols_) {
+        if (!symbol.chosen && !symbol.batch) symbol.size = size;
+      }
+      try {
+        return onnx_import::lower(file_, inputs(), {sizes_of({})}, options_, report);
+      } catch (const Error& error) {
+        if (!free || error.kind() != ErrorKind::kUser) throw;
+        if (!first) first = error;
+      }
+    }
+    throw Error(ErrorKind::kUser,
+                fmt::format("{}\n  fix     give the sizes of an example input", first->what()));
+  }
+
+  std::vector<int64_t> others_of(const Symbol& symbol) const {
+    const int64_t size = symbol.size;
+    std::vector<int64_t> out{size + 1};
+    if (size >= 16) out.push_back(size + 31);
+    if (!symbol.batch) {
+      for (const int64_t other : {size + 32, 2 * size, size / 2}) {
+        if (other > 0) out.push_back(other);
+      }
+    }
+    return out;
+  }
+  bool next_trial(size_t symbol) {
+    const auto others = others_of(symbols_[symbol]);
+    size_t& place = tried_[symbol];
+    if (place >= others.size()) return false;
+    trials_.push_back({symbol, others[place++]});
+    return true;
+  }
+  void probe() {
+    tried_.assign(symbols_.size(), 0);
+    for (size_t i = 0; i < symbols_.size(); ++i) {
+      next_trial(i);
+      if (symbols_[i].size >= 16) next_trial(i);
+    }
+  }
+  void drop(size_t symbol) {
+    std::erase_if(trials_, [&](const Trial& trial) { return trial.symbol == symbol; });
+  }
+  void hold(size_t symbol, const std::string& why) {
+    for (const auto& [input, axis] : symbols_[symbol].axes) {
+      auto& op = inputs_[input].op;
+      op.fixed.push_back(static_cast<int64_t>(axis));
+      std::sort(op.fixed.begin(), op.fixed.end());
+      if (op.why.find(why) == std::string::npos) op.why += (op.why.empty() ? "" : "; ") + why;
+    }
+  }
+
+  OnnxFile file_;
+  const OnnxOptions& options_;
+  std::vector<GraphInput> inputs_;
+  std::vector<Symbol> symbols_;
+  std::vector<Trial> trials_;
+  std::vector<size_t> tried_;  ///< by symbol: how many other sizes
+};
+
+}  // namespace
+
+std::string OnnxReport::text() const {
+  TextTable table({{"operator"},
+                   {"native", Column::kRight},
+                   {"composed", Column::kRight},
+                   {"opaque", Column::kRight},
+                   {"worked out", Column::kRight}});
+  const auto cell = [](size_t n) { return n == 0 ? std::string() : std::to_string(n); };
+  for (const auto& [name, count] : operators) {
+    table.add(
+        {name, cell(count.native), cell(count.composed), cell(count.opaque), cell(count.folded)});
+  }
+  return table.text();
+}
+
+Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options, OnnxReport* report) {
+  try {
+    OnnxReport own;
+    return Loader(path, options).load(report == nullptr ? own : *report);
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    if (text.find(path.string()) != std::string::npos) throw;
+    throw Error(error.kind(), fmt::format("{}: {}", path.string(), text));
+  }
+}
+
+}  // namespace rung

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "rung/graph/model.h"
+
+namespace rung {
+
+struct OnnxOptions {
+  /// Example sizes of inputs by name, where the file leaves some free. Missing: 1 for a batch, and
+  /// for the others the first of a few usual sizes that fits the network.
+  std::map<std::string, Shape, std::less<>> shapes = {};
+  /// Inputs that become constants: what the network is asked to do (a shape, a rate, a flag) rather
+  /// than what it is given to work on.
+  std::map<std::string, Tensor, std::less<>> numbers = {};
+};
+
+/// What became of the nodes of a file, operator by operator.
+struct OnnxReport {
+  struct Count {
+    size_t native = 0;    ///< one op of rung
+    size_t composed = 0;  ///< several
+    size_t opaque = 0;    ///< an operator of ATen, which runs on LibTorch alone
+    size_t folded = 0;    ///< worked out when the file was read
+  };
+  std::map<std::string, Count> operators;
+  std::string text() const;  ///< a table
+};
+
+/// Reads an ONNX file of any opset as a network. Initialisers become weights (whole numbers and
+/// single ones constants); names are the exporter's paths, as PyTorch's modules have them:
+/// `/layer1/layer1.0/conv1/Conv` is layer1.0.conv1. Sizes that the file leaves free stay free where
+/// a graph can follow them; the others are written on the inputs (ops::Input::fixed).
+///
+/// Throws a user error that names the file, and the node or tensor, for whatever is broken; an
+/// unsupported error that lists all operators that rung lacks.
+Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options = {},
+                OnnxReport* report = nullptr);
+
+}  // namespace rung

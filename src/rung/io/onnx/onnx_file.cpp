@@ -1,0 +1,239 @@
+#include "rung/io/onnx/onnx_file.h"
+
+#include <fcntl.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/io/mapped_file.h"
+
+namespace rung {
+namespace {
+
+namespace fs = std::filesystem;
+using onnx::TensorProto;
+
+/// Bytes inside a parsed message, which it keeps alive.
+class ProtoBytes : public Storage {
+ public:
+  ProtoBytes(std::shared_ptr<onnx::ModelProto> owner, const std::string& bytes)
+      : owner_(std::move(owner)), bytes_(const_cast<std::string*>(&bytes)) {}
+  std::byte* data() override { return reinterpret_cast<std::byte*>(bytes_->data()); }
+  size_t bytes() const override { return bytes_->size(); }
+
+ private:
+  std::shared_ptr<onnx::ModelProto> owner_;
+  std::string* bytes_;
+};
+
+std::string type_name(int32_t type) {
+  return TensorProto::DataType_IsValid(type)
+             ? TensorProto::DataType_Name(static_cast<TensorProto::DataType>(type))
+             : fmt::format("number {}", type);
+}
+
+Shape shape_of(const TensorProto& proto) {
+  Shape shape;
+  for (const int64_t size : proto.dims()) {
+    if (size < 0) fail_user("tensor {}: a size of {}", quoted(proto.name()), size);
+    shape.push_back(size);
+  }
+  return shape;
+}
+
+/// Fills a tensor from a list of numbers of the message.
+template <typename List>
+void fill(Tensor& out, const List& list, const TensorProto& proto) {
+  if (list.size() != out.elements()) {
+    fail_user("tensor {} has {} numbers, and its shape {} needs {}", quoted(proto.name()),
+              list.size(), to_string(out.shape()), out.elements());
+  }
+  for (int i = 0; i < list.size(); ++i) {
+    switch (out.dtype()) {
+      case DType::kF16:
+      case DType::kBF16:
+        out.as<uint16_t>()[static_cast<size_t>(i)] = static_cast<uint16_t>(list[i]);
+        break;
+      case DType::kI64:
+        out.as<int64_t>()[static_cast<size_t>(i)] = static_cast<int64_t>(list[i]);
+        break;
+      default:
+        out.set(i, static_cast<double>(list[i]));
+    }
+  }
+}
+
+void fill_from_lists(Tensor& out, const TensorProto& proto) {
+  switch (out.dtype()) {
+    case DType::kF32:
+      return fill(out, proto.float_data(), proto);
+    case DType::kF64:
+      return fill(out, proto.double_data(), proto);
+    case DType::kI64:
+      return fill(out, proto.int64_data(), proto);
+    default:
+      return fill(out, proto.int32_data(), proto);
+  }
+}
+
+int64_t whole_number(const std::string& text, const TensorProto& proto) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) {
+    fail_user("tensor {}: {} is no place in a file", quoted(proto.name()), quoted(text));
+  }
+  return value;
+}
+
+/// The bytes of a tensor that lie in a file beside the model.
+std::shared_ptr<Storage> external(const TensorProto& proto, const fs::path& folder, int64_t bytes) {
+  std::string location;
+  int64_t offset = 0, length = -1;
+  for (const auto& entry : proto.external_data()) {
+    if (entry.key() == "location") location = entry.value();
+    if (entry.key() == "offset") offset = whole_number(entry.value(), proto);
+    if (entry.key() == "length") length = whole_number(entry.value(), proto);
+  }
+  const auto refuse = [&](const std::string& why) {
+    fail_user("tensor {}: its external data {} {}", quoted(proto.name()), quoted(location), why);
+  };
+  const fs::path relative(location);
+  if (location.empty() || relative.is_absolute()) refuse("is no path within the model's folder");
+  std::error_code error;
+  const fs::path base = fs::weakly_canonical(folder.empty() ? fs::path(".") : folder, error);
+  const fs::path path = fs::weakly_canonical(base / relative, error);
+  const auto inside = path.lexically_relative(base);
+  if (error || inside.empty() || *inside.begin() == "..")
+    refuse("lies outside of the model's folder");
+  if (length >= 0 && length != bytes) {
+    refuse(fmt::format("is {} bytes long, and {} are needed", length, bytes));
+  }
+  auto whole = map_file(path);
+  const auto size = static_cast<int64_t>(whole->bytes());
+  if (offset > size || bytes > size - offset) {
+    refuse(fmt::format("ends at byte {}, and bytes {} to {} are needed", size, offset,
+                       offset + bytes));
+  }
+  auto part = slice_storage(whole, static_cast<size_t>(offset), static_cast<size_t>(bytes));
+  if (offset % 8 == 0) return part;
+  auto copy = allocate(static_cast<size_t>(bytes));  // numbers must lie at multiples of their size
+  std::memcpy(copy->data(), part->data(), static_cast<size_t>(bytes));
+  return copy;
+}
+
+Tensor read_tensor(const OnnxFile& file, const TensorProto& proto) {
+  const auto dtype = ops::dtype_from_onnx(proto.data_type());
+  if (!dtype) {
+    fail_unsupported("tensor {} is of type {}, which rung lacks", quoted(proto.name()),
+                     type_name(proto.data_type()));
+  }
+  const Shape shape = shape_of(proto);
+  const int64_t elements = element_count(shape);
+  const int64_t bytes = elements * size_of(*dtype);
+  if (proto.has_segment()) fail_unsupported("tensor {} is in segments", quoted(proto.name()));
+  if (proto.data_location() == TensorProto::EXTERNAL) {
+    return Tensor(*dtype, shape, external(proto, file.folder, bytes));
+  }
+  if (proto.has_raw_data()) {
+    if (static_cast<int64_t>(proto.raw_data().size()) != bytes) {
+      fail_user("tensor {} has {} bytes, and {}{} needs {}", quoted(proto.name()),
+                proto.raw_data().size(), name(*dtype), to_string(shape), bytes);
+    }
+    const bool aligned = reinterpret_cast<uintptr_t>(proto.raw_data().data()) %
+                             static_cast<uintptr_t>(size_of(*dtype)) ==
+                         0;
+    if (aligned && bytes >= 64) {
+      return Tensor(*dtype, shape, std::make_shared<ProtoBytes>(file.proto, proto.raw_data()));
+    }
+    Tensor out(*dtype, shape);
+    if (bytes > 0) std::memcpy(out.data(), proto.raw_data().data(), static_cast<size_t>(bytes));
+    return out;
+  }
+  // Sizes that no list in the file can fill are not allocated.
+  const int64_t listed = proto.float_data_size() + proto.int32_data_size() +
+                         proto.int64_data_size() + proto.double_data_size();
+  if (listed != elements) {
+    fail_user("tensor {} has {} numbers, and its shape {} needs {}", quoted(proto.name()), listed,
+              to_string(shape), elements);
+  }
+  Tensor out(*dtype, shape);
+  fill_from_lists(out, proto);
+  return out;
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(const fs::path& path) : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (number_ < 0) fail_user("cannot read {}: {}", path.string(), std::strerror(errno));
+    struct stat info {};
+    if (::fstat(number_, &info) == 0 && S_ISDIR(info.st_mode)) {
+      ::close(number_);
+      fail_user("cannot read {}: it is a folder", path.string());
+    }
+  }
+  ~Descriptor() { ::close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+}  // namespace
+
+Tensor OnnxFile::tensor(const TensorProto& proto) const { return read_tensor(*this, proto); }
+
+ops::OnnxAttributes OnnxFile::attributes(const onnx::NodeProto& node) const {
+  using onnx::AttributeProto;
+  ops::OnnxAttributes out;
+  for (const auto& a : node.attribute()) {
+    switch (a.type()) {
+      case AttributeProto::INT:
+        out[a.name()] = static_cast<int64_t>(a.i());
+        break;
+      case AttributeProto::FLOAT:
+        out[a.name()] = static_cast<double>(a.f());
+        break;
+      case AttributeProto::STRING:
+        out[a.name()] = a.s();
+        break;
+      case AttributeProto::INTS:
+        out[a.name()] = ops::Sizes(a.ints().begin(), a.ints().end());
+        break;
+      case AttributeProto::FLOATS:
+        out[a.name()] = std::vector<double>(a.floats().begin(), a.floats().end());
+        break;
+      case AttributeProto::STRINGS:
+        out[a.name()] = std::vector<std::string>(a.strings().begin(), a.strings().end());
+        break;
+      case AttributeProto::TENSOR:
+        out[a.name()] = tensor(a.t());
+        break;
+      default:
+        break;  // graphs and types: for those who ask
+    }
+  }
+  return out;
+}
+
+OnnxFile read_onnx(const fs::path& path) {
+  const Descriptor file(path);
+  google::protobuf::io::FileInputStream stream(file.number(), 1 << 20);
+  OnnxFile out{std::make_shared<onnx::ModelProto>(), path.parent_path()};
+  google::protobuf::io::CodedInputStream coded(&stream);
+  const bool parsed = out.proto->ParseFromCodedStream(&coded) && coded.ConsumedEntireMessage();
+  if (!parsed || !out.proto->has_graph()) {
+    fail_user("{} is no ONNX model, or is cut short", path.string());
+  }
+  return out;
+}
+
+}  // namespace rung

@@ -1,0 +1,197 @@
+// Runs the ONNX project's own operator cases in eager execution: each folder below ROOT/node and
+// the like holds model.onnx and test_data_set_*/input_*.pb, output_*.pb.
+//
+//   conformance ROOT        prints one line a case: name, what came of it, why, operators
+//
+// What comes of it: passed; refused (an error that says what rung lacks, or that the case needs);
+// wrong (other numbers, types or sizes than expected); failed (an error that is no refusal).
+
+#include <fcntl.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <onnx/onnx_pb.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <set>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/module.h"
+#include "rung/io/onnx/import.h"
+#include "rung/io/onnx/onnx_file.h"
+
+namespace rung {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+onnx::TensorProto read_proto(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDONLY);
+  google::protobuf::io::FileInputStream stream(file);
+  onnx::TensorProto proto;
+  const bool parsed = proto.ParseFromZeroCopyStream(&stream);
+  ::close(file);
+  if (!parsed) fail_user("{} is no tensor", path.string());
+  return proto;
+}
+
+std::vector<fs::path> numbered(const fs::path& folder, const std::string& what) {
+  std::vector<fs::path> out;
+  for (int i = 0;; ++i) {
+    const fs::path path = folder / fmt::format("{}_{}.pb", what, i);
+    if (!fs::exists(path)) return out;
+    out.push_back(path);
+  }
+}
+
+std::string operators(const onnx::ModelProto& model) {
+  std::set<std::string> names;
+  for (const auto& node : model.graph().node()) {
+    names.insert(node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type());
+  }
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : ",") + name;
+  return out;
+}
+
+/// Why `got` is not what is expected; empty where it is. Tolerances of the ONNX project's runner.
+std::string difference(const at::Tensor& got, const at::Tensor& expected) {
+  if (got.sizes() != expected.sizes() || got.scalar_type() != expected.scalar_type()) {
+    return fmt::format("{}{} and not {}{}", name(from_torch(got.scalar_type())),
+                       to_string(Shape(got.sizes().vec())),
+                       name(from_torch(expected.scalar_type())),
+                       to_string(Shape(expected.sizes().vec())));
+  }
+  const bool half = expected.scalar_type() == at::kHalf || expected.scalar_type() == at::kBFloat16;
+  if (!expected.is_floating_point()) return at::equal(got, expected) ? "" : "other whole numbers";
+  if (at::allclose(got.to(at::kDouble), expected.to(at::kDouble), half ? 1e-2 : 1e-3,
+                   half ? 1e-3 : 1e-6, true)) {
+    return "";
+  }
+  const double most = (got.to(at::kDouble) - expected.to(at::kDouble)).abs().max().item<double>();
+  return fmt::format("differs by up to {:.3g}", most);
+}
+
+struct Verdict {
+  std::string word, why;
+};
+
+Verdict run_set(const fs::path& model_path, const fs::path& folder, const OnnxFile& file) {
+  std::vector<at::Tensor> expected;
+  std::vector<Tensor> given;
+  std::set<std::string> initializers;
+  for (const auto& tensor : file.proto->graph().initializer()) initializers.insert(tensor.name());
+  std::vector<std::string> names;
+  for (const auto& input : file.proto->graph().input()) {
+    if (!initializers.contains(input.name())) names.push_back(input.name());
+  }
+  try {
+    for (const auto& path : numbered(folder, "input")) {
+      const auto proto = read_proto(path);
+      given.push_back(file.tensor(proto).clone());
+    }
+    for (const auto& path : numbered(folder, "output")) {
+      const auto proto = read_proto(path);
+      expected.push_back(to_torch(file.tensor(proto)).clone());
+    }
+  } catch (const Error& error) {
+    return {"refused", first_line(error.what())};
+  }
+  if (given.size() > names.size()) return {"failed", "more inputs than the model has"};
+  // The cases give as inputs what networks have as constants: sizes, axes, flags. Those become
+  // constants where the import asks for it: whole numbers first, then all but the first input.
+  const auto attempt = [&](auto is_number) {
+    OnnxOptions options;
+    std::vector<at::Tensor> in;
+    for (size_t i = 0; i < given.size(); ++i) {
+      if (is_number(i)) {
+        options.numbers.emplace(names[i], given[i]);
+      } else {
+        options.shapes.emplace(names[i], given[i].shape());
+        in.push_back(to_torch(given[i]).clone());
+      }
+    }
+    Module net(load_onnx(model_path, options));
+    net->eval();
+    return std::pair(net, in);
+  };
+  const auto none = [](size_t) { return false; };
+  const auto whole = [&](size_t i) {
+    return i > 0 && !is_floating(given[i].dtype()) && given[i].shape().size() < 2;
+  };
+  const auto rest = [](size_t i) { return i > 0; };
+  const auto all = [](size_t) { return true; };
+  const std::vector<std::function<bool(size_t)>> ways{none, whole, rest, all};
+  std::optional<std::pair<Module, std::vector<at::Tensor>>> net;
+  Verdict refusal;
+  for (size_t i = 0; i < ways.size() && !net; ++i) {
+    try {
+      net = attempt(ways[i]);
+    } catch (const Error& error) {
+      const bool asks = std::string(error.what()).find("must be known") != std::string::npos;
+      if (i == 0 || !asks) {
+        refusal = {error.kind() == ErrorKind::kUnsupported ? "refused" : "failed",
+                   first_line(error.what())};
+      }
+      if (!asks) break;
+    }
+  }
+  if (!net) return refusal;
+  const at::NoGradGuard no_grad;
+  const auto results = net->first->forward(net->second);
+  if (results.size() != expected.size()) {
+    return {"wrong", fmt::format("{} results and not {}", results.size(), expected.size())};
+  }
+  for (size_t i = 0; i < results.size(); ++i) {
+    const std::string why = difference(results[i], expected[i]);
+    if (!why.empty()) return {"wrong", fmt::format("result {}: {}", i, why)};
+  }
+  return {"passed", ""};
+}
+
+void run_case(const fs::path& folder, const std::string& name) {
+  const fs::path path = folder / "model.onnx";
+  Verdict verdict{"passed", ""};
+  std::string ops = "?";
+  try {
+    const OnnxFile file = read_onnx(path);
+    ops = operators(*file.proto);
+    for (int i = 0;; ++i) {
+      const fs::path data = folder / fmt::format("test_data_set_{}", i);
+      if (!fs::exists(data)) break;
+      verdict = run_set(path, data, file);
+      if (verdict.word != "passed") break;
+    }
+  } catch (const std::exception& error) {
+    verdict = {"failed", first_line(error.what())};
+  }
+  std::string why = verdict.why;
+  const auto at = why.find(path.string() + ": ");
+  if (at != std::string::npos) why.erase(at, path.string().size() + 2);
+  std::printf("%s\t%s\t%s\t%s\n", name.c_str(), verdict.word.c_str(), ops.c_str(), why.c_str());
+}
+
+}  // namespace
+}  // namespace rung
+
+int main(int argc, char** argv) {
+  if (argc < 2) return 2;
+  at::set_num_threads(1);
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[1])) {
+    const bool chosen = argc < 3 || entry.path().string().find(argv[2]) != std::string::npos;
+    if (chosen && entry.path().filename() == "model.onnx")
+      folders.push_back(entry.path().parent_path());
+  }
+  std::sort(folders.begin(), folders.end());
+  for (const auto& folder : folders) {
+    rung::run_case(folder, std::filesystem::relative(folder, argv[1]).string());
+    std::fflush(stdout);
+  }
+}
