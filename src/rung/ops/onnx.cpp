@@ -177,4 +177,22 @@ std::vector<Ref> Aten::give(std::vector<TensorType> types) {
   return call_.add_all(op_, in_);
 }
 
+Ref flipped(ImportCall& call, Ref x, int64_t axis) {
+  return Aten(call, "aten::flip(Tensor self, int[] dims) -> Tensor")
+      .input(x)
+      .integers({axis})
+      .like();
+}
+
+Ref taken_along(ImportCall& call, Ref x, int64_t axis, Ref index) {
+  return Aten(call,
+              "aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> "
+              "Tensor")
+      .input(x)
+      .integer(axis)
+      .input(index)
+      .flag(false)
+      .like(1, call.type(x).dtype);
+}
+
 }  // namespace rung::ops

@@ -47,8 +47,6 @@ class OnnxCall : public ImportCall {
   virtual Dims sizes_of(Ref ref) const = 0;
   /// A weight of the node's own, made from others: "lstm.weight_ih_l0".
   virtual Ref weight(const std::string& suffix, Tensor value) = 0;
-  /// A rank-0 or rank-1 tensor of whole numbers, some of which may follow sizes.
-  virtual Ref numbers_tensor(const Dims& numbers, bool scalar, DType dtype) = 0;
 
   double number(size_t i) const;
   int64_t integer(size_t i) const;
@@ -139,5 +137,10 @@ class Aten {
   Opaque op_;
   std::vector<Ref> in_;
 };
+
+/// x with the entries of an axis in the opposite order.
+Ref flipped(ImportCall& call, Ref x, int64_t axis);
+/// x[index[i, …], …] along an axis, torch.gather; of the sizes of the index.
+Ref taken_along(ImportCall& call, Ref x, int64_t axis, Ref index);
 
 }  // namespace rung::ops

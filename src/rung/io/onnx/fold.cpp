@@ -15,7 +15,6 @@ using ops::Sizes;
 /// A node as its function sees it.
 struct Node {
   std::string_view name;
-  int64_t opset;
   const ops::OnnxAttributes& attributes;
   const std::vector<Tensor>& in;
   size_t outputs;
@@ -529,10 +528,10 @@ Tensor constant_of_shape(const Node& n) {
 
 }  // namespace
 
-std::optional<std::vector<Tensor>> fold_onnx(std::string_view name, int64_t opset,
+std::optional<std::vector<Tensor>> fold_onnx(std::string_view name,
                                              const ops::OnnxAttributes& attributes,
                                              const std::vector<Tensor>& in, size_t outputs) {
-  const Node n{name, opset, attributes, in, outputs};
+  const Node n{name, attributes, in, outputs};
   if (in.empty()) return std::nullopt;
   using Function = Tensor (*)(const Node&);
   static const std::map<std::string_view, Function> kFunctions = {

@@ -20,13 +20,6 @@ using ops::Ref;
 constexpr int64_t kLargestConstant = 4096;  ///< elements; more is a buffer
 constexpr size_t kDeepest = 64;             ///< branches and functions within each other
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 /// A tensor of the file, as far as the import has got.
 struct FileValue {
   std::optional<Ref> ref;                          ///< in the graph
@@ -144,13 +137,8 @@ class Lowering {
 class CallView final : public ops::OnnxCall {
  public:
   CallView(Lowering& lowering, const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
-           const std::vector<FileValue*>& in, int64_t opset, const std::set<std::string>* wanted)
-      : OnnxCall(attributes),
-        lowering_(lowering),
-        node_(node),
-        in_(in),
-        opset_(opset),
-        wanted_(wanted) {}
+           const std::vector<FileValue*>& in, int64_t opset)
+      : OnnxCall(attributes), lowering_(lowering), node_(node), in_(in), opset_(opset) {}
 
   std::string_view name() const override { return node_.op_type(); }
   int64_t opset() const override { return opset_; }
@@ -200,15 +188,11 @@ class CallView final : public ops::OnnxCall {
   }
   size_t results() const override { return static_cast<size_t>(node_.output_size()); }
   bool used(size_t output) const override {
-    const std::string& name = node_.output(static_cast<int>(output));
-    return !name.empty() && (wanted_ == nullptr || wanted_->contains(name));
+    return !node_.output(static_cast<int>(output)).empty();
   }
   Dims sizes_of(Ref ref) const override { return lowering_.dims_of(ref); }
   Ref weight(const std::string& suffix, Tensor value) override {
     return lowering_.weight(std::move(value), "", suffix, false);
-  }
-  Ref numbers_tensor(const Dims& numbers, bool scalar, DType dtype) override {
-    return lowering_.numbers(numbers, scalar, dtype, arguments(), name());
   }
   const TensorType& type(Ref ref) const override { return lowering_.type(ref); }
   std::vector<Ref> add_all(Op op, std::vector<Ref> inputs) override {
@@ -240,7 +224,6 @@ class CallView final : public ops::OnnxCall {
   const onnx::NodeProto& node_;
   const std::vector<FileValue*>& in_;
   int64_t opset_;
-  const std::set<std::string>* wanted_;
 };
 
 std::vector<Ref> Lowering::register_node(NewNode node) {
@@ -450,8 +433,8 @@ bool Lowering::fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attr
   for (size_t k = 0; k < sizes_.size(); ++k) {
     std::vector<Tensor> arguments;
     for (FileValue* value : in) arguments.push_back(value == nullptr ? Tensor() : known(*value)[k]);
-    auto folded = fold_onnx(node.op_type(), 0, attributes, arguments,
-                            static_cast<size_t>(node.output_size()));
+    auto folded =
+        fold_onnx(node.op_type(), attributes, arguments, static_cast<size_t>(node.output_size()));
     if (!folded || folded->size() < static_cast<size_t>(node.output_size())) return false;
     results.push_back(std::move(*folded));
   }
@@ -472,7 +455,7 @@ void Lowering::apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes
   for (const auto& entry : file_.proto->opset_import()) {
     if (entry.domain().empty() || entry.domain() == "ai.onnx") opset = entry.version();
   }
-  CallView view(*this, node, attributes, in, opset, nullptr);
+  CallView view(*this, node, attributes, in, opset);
   const size_t before = nodes_.size();
   const auto results = rule(view);
   size_t ops_made = 0;
@@ -596,7 +579,7 @@ void Lowering::lower_node(const onnx::NodeProto& node, Scope& scope, size_t dept
   }
   if ((node.op_type() == "Shape" || node.op_type() == "Size") && in.size() == 1 &&
       node.output_size() == 1) {
-    const CallView view(*this, node, attributes, in, 0, nullptr);
+    const CallView view(*this, node, attributes, in, 0);
     const Dims sizes = view.sizes(0);
     std::vector<Tensor> numbers;
     for (size_t k = 0; k < sizes_.size(); ++k) {
@@ -661,7 +644,8 @@ void Lowering::lower_nodes(const google::protobuf::RepeatedPtrField<onnx::NodePr
 std::vector<std::string> Lowering::node_names() const {
   auto names = layer_names(calls_);
   for (size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty()) names[i] = calls_[i].second.empty() ? "input" : lower(calls_[i].second);
+    if (names[i].empty())
+      names[i] = calls_[i].second.empty() ? "input" : in_small_letters(calls_[i].second);
   }
   return names;
 }
@@ -698,7 +682,7 @@ Model Lowering::build(const std::vector<std::pair<std::string, Ref>>& outputs) c
     } else if (name.empty()) {
       const auto result = last.find(node.call);
       const bool whole = result != last.end() && result->second == i;
-      name = whole ? layer : layer + "." + lower(op_name(node.op));
+      name = whole ? layer : layer + "." + in_small_letters(op_name(node.op));
     }
     name = unique(name);
     std::vector<Value> in;

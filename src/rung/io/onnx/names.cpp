@@ -14,13 +14,6 @@ bool plain(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 /// "Conv", "Conv_3" for the operator Conv.
 bool names_operator(std::string_view part, std::string_view op) {
   if (!part.starts_with(op)) return false;
@@ -37,14 +30,14 @@ struct Path {
 };
 
 Path parse(const std::string& name, const std::string& op) {
-  if (name.find('/') == std::string::npos) return {"", lower(name)};
+  if (name.find('/') == std::string::npos) return {"", in_small_letters(name)};
   Path out;
   const auto parts = split(name, '/');
   for (size_t i = 0; i < parts.size(); ++i) {
     const std::string& part = parts[i];
     if (part.empty()) continue;
     if (i + 1 == parts.size() && names_operator(part, op)) {
-      out.own = lower(part);
+      out.own = in_small_letters(part);
       continue;
     }
     // PyTorch repeats a list's name: layer1, then layer1.0.
@@ -57,6 +50,13 @@ Path parse(const std::string& name, const std::string& op) {
 }
 
 }  // namespace
+
+std::string in_small_letters(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
 
 std::string plain_name(std::string_view name) {
   while (name.starts_with('/')) name.remove_prefix(1);

@@ -17,6 +17,9 @@ std::string plain_name(std::string_view name);
 /// Empty for a node without a name.
 std::vector<std::string> layer_names(const std::vector<std::pair<std::string, std::string>>& nodes);
 
+/// In small letters.
+std::string in_small_letters(std::string_view text);
+
 /// Whether an exporter made the name up: "onnx::Conv_123", "493".
 bool is_made_up(std::string_view name);
 

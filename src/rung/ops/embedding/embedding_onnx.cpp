@@ -43,14 +43,28 @@ OnnxResult gather(OnnxCall& call) {
 OnnxResult gather_elements(OnnxCall& call) {
   const size_t axis = resolve_axis(call.integer("axis", 0), call.rank(0));
   const Ref x = call.tensor(0);
-  return {Aten(call,
-               "aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> "
-               "Tensor")
-              .input(x)
-              .integer(static_cast<int64_t>(axis))
-              .input(from_begin(call, 1, call.sizes(0)[axis]))
-              .flag(false)
-              .like(1, call.type(x).dtype)};
+  return {
+      taken_along(call, x, static_cast<int64_t>(axis), from_begin(call, 1, call.sizes(0)[axis]))};
+}
+
+/// What stands there and what is scattered onto it, folded: add, mul, max, min.
+Ref scattered(OnnxCall& call, Ref x, int64_t axis, Ref index, Ref source, const std::string& how) {
+  const std::string fn = how == "add"   ? "sum"
+                         : how == "mul" ? "prod"
+                         : how == "max" ? "amax"
+                         : how == "min" ? "amin"
+                                        : "";
+  if (fn.empty()) fail_user("attribute reduction is '{}'", how);
+  return Aten(call,
+              "aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str "
+              "reduce, *, bool include_self=True) -> Tensor")
+      .input(x)
+      .integer(axis)
+      .input(index)
+      .input(source)
+      .text(fn)
+      .flag(true)
+      .like();
 }
 
 OnnxResult scatter_elements(OnnxCall& call) {
@@ -67,22 +81,7 @@ OnnxResult scatter_elements(OnnxCall& call) {
             .input(call.tensor(2))
             .like()};
   }
-  const std::string fn = how == "add"   ? "sum"
-                         : how == "mul" ? "prod"
-                         : how == "max" ? "amax"
-                         : how == "min" ? "amin"
-                                        : "";
-  if (fn.empty()) fail_user("attribute reduction is '{}'", how);
-  return {Aten(call,
-               "aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str "
-               "reduce, *, bool include_self=True) -> Tensor")
-              .input(x)
-              .integer(place)
-              .input(index)
-              .input(call.tensor(2))
-              .text(fn)
-              .flag(true)
-              .like()};
+  return {scattered(call, x, place, index, call.tensor(2), how)};
 }
 
 // on where the place along a new axis is the index, else off
@@ -197,12 +196,6 @@ OnnxResult scatter_nd(OnnxCall& call) {
             .input(updates)
             .like();
   } else {
-    const std::string fn = how == "add"   ? "sum"
-                           : how == "mul" ? "prod"
-                           : how == "max" ? "amax"
-                           : how == "min" ? "amin"
-                                          : "";
-    if (fn.empty()) fail_user("attribute reduction is '{}'", how);
     // One index for every element of a row.
     Sizes behind;
     for (size_t i = 1; i < call.type(updates).rank(); ++i) {
@@ -210,19 +203,9 @@ OnnxResult scatter_nd(OnnxCall& call) {
     }
     if (!behind.empty()) {
       index = call.add(Unsqueeze{.axes = behind}, {index});
-      Sizes shape = call.type(updates).shape;
       index = broadcast_to(call, index, call.sizes_of(updates));
     }
-    y = Aten(call,
-             "aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str "
-             "reduce, *, bool include_self=True) -> Tensor")
-            .input(flat.x)
-            .integer(0)
-            .input(index)
-            .input(updates)
-            .text(fn)
-            .flag(true)
-            .like();
+    y = scattered(call, flat.x, 0, index, updates, how);
   }
   return {reshape_to(call, y, call.sizes_of(y), sizes)};
 }

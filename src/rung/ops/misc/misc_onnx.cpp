@@ -31,17 +31,6 @@ OnnxResult cast(OnnxCall& call) {
 
 OnnxResult cast_like(OnnxCall& call) { return {call.cast(call.tensor(0), call.dtype(1))}; }
 
-OnnxResult shape(OnnxCall& call) {
-  const Dims sizes = call.sizes(0);
-  const auto rank = static_cast<int64_t>(sizes.size());
-  const auto place = [&](int64_t at) {
-    return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
-  };
-  const int64_t begin = place(call.integer("start", 0)), end = place(call.integer("end", rank));
-  const Dims part(sizes.begin() + begin, sizes.begin() + std::max(begin, end));
-  return {call.numbers_tensor(part, false, DType::kI64)};
-}
-
 OnnxResult constant_of_shape(OnnxCall& call) {
   const Tensor* value = call.tensor_attribute("value");
   const DType dtype = value == nullptr ? DType::kF32 : value->dtype();
@@ -92,9 +81,13 @@ OnnxResult eye_like(OnnxCall& call) {
 }
 
 constexpr OnnxEntry kRules[] = {
-    {"Identity", identity},  {"Dropout", dropout},  {"Cast", cast},
-    {"CastLike", cast_like}, {"Shape", shape},      {"ConstantOfShape", constant_of_shape},
-    {"Range", range},        {"EyeLike", eye_like},
+    {"Identity", identity},
+    {"Dropout", dropout},
+    {"Cast", cast},
+    {"CastLike", cast_like},
+    {"ConstantOfShape", constant_of_shape},
+    {"Range", range},
+    {"EyeLike", eye_like},
 };
 
 }  // namespace

@@ -47,13 +47,6 @@ void check_plain(OnnxCall& call, const std::vector<std::string>& activations) {
   if (!whole) fail_unsupported("{} over sequences of different lengths", call.name());
 }
 
-Ref flipped(OnnxCall& call, Ref x, int64_t axis) {
-  return Aten(call, "aten::flip(Tensor self, int[] dims) -> Tensor")
-      .input(x)
-      .integers({axis})
-      .like();
-}
-
 struct CellRule {
   Cell cell;
   Sizes gates;  ///< ours, as places in ONNX's order

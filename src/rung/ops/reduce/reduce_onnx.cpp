@@ -7,8 +7,6 @@
 namespace rung::ops {
 namespace {
 
-constexpr const char* kFlip = "aten::flip(Tensor self, int[] dims) -> Tensor";
-
 /// Folds the axes of the call; nothing to do where it asks for none.
 template <typename F>
 OnnxResult reduce(OnnxCall& call, const F& fold) {
@@ -78,7 +76,7 @@ OnnxResult arg(OnnxCall& call) {
       static_cast<int64_t>(resolve_axis(call.integer("axis", 0), call.type(given).rank()));
   const bool last = call.integer("select_last_index", 0) != 0;
   Ref x = Least ? call.unary(UnaryFn::kNeg, given) : given;
-  if (last) x = Aten(call, kFlip).input(x).integers({axis}).like();
+  if (last) x = flipped(call, x, axis);
   const Ref place = call.add(Reduce{.kind = ReduceKind::kArgMax,
                                     .axes = {axis},
                                     .keep_axes = call.integer("keepdims", 1) != 0},
@@ -132,7 +130,7 @@ OnnxResult running(OnnxCall& call) {
   const size_t place = resolve_axis(call.integer(1), call.type(x).rank());
   const auto axis = static_cast<int64_t>(place);
   const bool back = call.integer("reverse", 0) != 0;
-  if (back) x = Aten(call, kFlip).input(x).integers({axis}).like();
+  if (back) x = flipped(call, x, axis);
   if (call.integer("exclusive", 0) != 0) {  // what stands before: one step later
     Pad shift{.begin = Sizes(call.type(x).rank(), 0), .end = Sizes(call.type(x).rank(), 0)};
     shift.begin[place] = 1;
@@ -146,7 +144,7 @@ OnnxResult running(OnnxCall& call) {
                                  " -> Tensor";
   const DType computed = is_floating(dtype) ? dtype : DType::kI64;
   Ref y = Aten(call, schema).input(x).integer(axis).none().like(0, computed);
-  if (back) y = Aten(call, kFlip).input(y).integers({axis}).like();
+  if (back) y = flipped(call, y, axis);
   return {call.cast(y, dtype)};
 }
 
@@ -187,14 +185,7 @@ Ref nll(OnnxCall& call, Ref log_p, Ref target, std::optional<Ref> weight) {
     safe = call.add(Where{}, {*skipped, call.scalar(0, DType::kI64), target});
   }
   const Ref place = call.add(Unsqueeze{.axes = {1}}, {safe});
-  Ref loss = Aten(call,
-                  "aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> "
-                  "Tensor")
-                 .input(log_p)
-                 .integer(1)
-                 .input(place)
-                 .flag(false)
-                 .like(1, dtype);
+  Ref loss = taken_along(call, log_p, 1, place);
   loss = call.unary(UnaryFn::kNeg, call.add(Squeeze{.axes = {1}}, {loss}));
   Ref factor = call.add(FullLike{.value = 1}, {loss});
   if (weight) factor = call.add(Gather{.axis = 0}, {*weight, safe});
