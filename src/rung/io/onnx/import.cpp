@@ -5,7 +5,9 @@
 #include "rung/base/error.h"
 #include "rung/base/table.h"
 #include "rung/base/text.h"
+#include "rung/graph/rewrite.h"
 #include "rung/io/onnx/importer.h"
+#include "rung/io/onnx/restore.h"
 
 namespace rung {
 namespace {
@@ -49,8 +51,7 @@ Roles guess_roles(const onnx::GraphProto& graph, const std::string& input, size_
 
 class Loader {
  public:
-  Loader(const std::filesystem::path& path, const OnnxOptions& options)
-      : file_(read_onnx(path)), options_(options) {
+  Loader(OnnxFile file, const OnnxOptions& options) : file_(std::move(file)), options_(options) {
     read_inputs();
   }
 
@@ -243,9 +244,23 @@ class Loader {
   std::vector<size_t> tried_;  ///< by symbol: how many other sizes
 };
 
+/// The restored network at the user's example sizes.
+Model at_shapes(Model model, const OnnxOptions& options) {
+  std::map<std::string, TensorType, std::less<>> types;
+  for (const auto& [name, shape] : options.shapes) {
+    const auto id = model.graph.find(name);
+    const auto* input = id ? model.graph.op_as<ops::Input>(*id) : nullptr;
+    if (input == nullptr) fail_user("there is no input {}", quoted(name));
+    types[name] = TensorType(input->type.dtype, shape, input->type.roles);
+  }
+  if (!types.empty()) model.graph = retype(model.graph, types);
+  return model;
+}
+
 }  // namespace
 
 std::string OnnxReport::text() const {
+  if (restored) return "restored from the graph that rung keeps in its files\n";
   TextTable table({{"operator"},
                    {"native", Column::kRight},
                    {"composed", Column::kRight},
@@ -262,7 +277,13 @@ std::string OnnxReport::text() const {
 Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options, OnnxReport* report) {
   try {
     OnnxReport own;
-    return Loader(path, options).load(report == nullptr ? own : *report);
+    OnnxReport& result = report == nullptr ? own : *report;
+    OnnxFile file = read_onnx(path);
+    if (auto model = options.ignore_metadata ? std::nullopt : restore_onnx(file)) {
+      result = {.operators = {}, .restored = true};
+      return at_shapes(std::move(*model), options);
+    }
+    return Loader(std::move(file), options).load(result);
   } catch (const Error& error) {
     const std::string text = error.what();
     if (text.find(path.string()) != std::string::npos) throw;

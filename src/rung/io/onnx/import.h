@@ -16,6 +16,8 @@ struct OnnxOptions {
   /// Inputs that become constants: what the network is asked to do (a shape, a rate, a flag) rather
   /// than what it is given to work on.
   std::map<std::string, Tensor, std::less<>> numbers = {};
+  /// Reads the nodes of a file that rung wrote, too, instead of its own graph in the metadata.
+  bool ignore_metadata = false;
 };
 
 /// What became of the nodes of a file, operator by operator.
@@ -27,6 +29,7 @@ struct OnnxReport {
     size_t folded = 0;    ///< worked out when the file was read
   };
   std::map<std::string, Count> operators;
+  bool restored = false;     ///< from the metadata that rung wrote; then there are no counts
   std::string text() const;  ///< a table
 };
 

@@ -1,0 +1,266 @@
+#include "rung/io/onnx/export.h"
+
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "rung/base/error.h"
+#include "rung/base/file.h"
+#include "rung/base/text.h"
+#include "rung/graph/rewrite.h"
+#include "rung/io/graph_json.h"
+#include "rung/io/onnx/digest.h"
+#include "rung/io/onnx/exporter.h"
+
+namespace rung {
+namespace {
+
+using onnx_export::Exported;
+using onnx_export::Sized;
+using onnx_export::SizeVaries;
+using onnx_export::Symbol;
+
+constexpr int64_t kFirstOpset = 13, kLastOpset = 21;
+
+/// What an axis is called in the file.
+std::string axis_name(const TensorType& type, size_t axis) {
+  const auto spaces = type.axes_of(Role::kSpace);
+  switch (type.roles[axis]) {
+    case Role::kBatch:
+      return "batch";
+    case Role::kChannel:
+      return "channels";
+    case Role::kTime:
+      return "time";
+    case Role::kFeature:
+      return "features";
+    case Role::kSpace: {
+      static constexpr std::string_view kNames[] = {"depth", "height", "width"};
+      if (spaces.size() == 1) return "length";
+      const auto place = std::find(spaces.begin(), spaces.end(), axis) - spaces.begin();
+      const size_t first = spaces.size() < 3 ? 3 - spaces.size() : 0;
+      return std::string(kNames[std::min<size_t>(first + static_cast<size_t>(place), 2)]);
+    }
+    case Role::kNone:
+      break;
+  }
+  return fmt::format("axis{}", axis);
+}
+
+/// The graph at another size of some axes of its inputs, or nothing where it takes no such size.
+std::optional<Graph> at_size(const Graph& graph, const Symbol& symbol, int64_t size) {
+  std::map<std::string, TensorType, std::less<>> types;
+  for (const auto& [input, axis] : symbol.axes) {
+    const Node& node = graph.node(input);
+    types.try_emplace(node.name, node.types[0]).first->second.shape[axis] = size;
+  }
+  try {
+    return retype(graph, types);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kBug) throw;
+    return std::nullopt;
+  }
+}
+
+/// Sizes beside the example's: the next, an odd one farther away, and what halves well.
+std::vector<Graph> tried(const Graph& graph, const Symbol& symbol) {
+  const auto& [input, axis] = symbol.axes.front();
+  const int64_t size = graph.node(input).types[0].shape[axis];
+  std::vector<Graph> out;
+  for (const int64_t other : {size + 1, size + 31, size + 32, 2 * size, size / 2}) {
+    if (other < 1 || other == size || out.size() == 2) continue;
+    if (auto found = at_size(graph, symbol, other)) out.push_back(std::move(*found));
+  }
+  return out;
+}
+
+class Sizes {
+ public:
+  explicit Sizes(const Model& model) : graph_(model.graph) {
+    sized_.model = &model;
+    std::map<std::string, Symbol> groups;
+    for (const NodeId id : graph_.inputs()) {
+      const auto& input = *graph_.op_as<ops::Input>(id);
+      for (size_t axis = 0; axis < input.type.rank(); ++axis) {
+        const auto& fixed = input.fixed;
+        if (std::find(fixed.begin(), fixed.end(), static_cast<int64_t>(axis)) != fixed.end()) {
+          continue;
+        }
+        const std::string name = axis_name(input.type, axis);
+        groups[name].name = name;
+        groups[name].axes.emplace_back(id, axis);
+      }
+    }
+    for (const auto& [name, group] : groups) add(group);
+  }
+
+  const Sized& sized() const { return sized_; }
+
+  /// Writes the example's size of those symbols; says which.
+  std::vector<std::string> hold(const SizeVaries& varies) {
+    std::vector<std::string> held;
+    const size_t symbol = sized_.symbol_of.at(varies.places.front());
+    for (const auto& [input, axis] : sized_.symbols[symbol].axes) {
+      held.push_back(fmt::format("{} of {}, because of {}", sized_.symbols[symbol].name,
+                                 graph_.node(input).name, varies.why));
+    }
+    Sized next{.model = sized_.model, .symbols = {}, .others = {}, .symbol_of = {}};
+    for (size_t i = 0; i < sized_.symbols.size(); ++i) {
+      if (i != symbol) next.symbols.push_back(sized_.symbols[i]);
+    }
+    for (size_t k = 0; k < sized_.others.size(); ++k) {
+      if (sized_.symbol_of[k] == symbol) continue;
+      next.others.push_back(std::move(sized_.others[k]));
+      next.symbol_of.push_back(sized_.symbol_of[k] - (sized_.symbol_of[k] > symbol ? 1 : 0));
+    }
+    sized_ = std::move(next);
+    return held;
+  }
+
+ private:
+  /// Axes of one name. Where they may differ, each is a size of its own; a batch never is.
+  void add(const Symbol& group) {
+    if (group.axes.size() == 1 || group.name == "batch") {
+      keep(group, tried(graph_, group));
+      return;
+    }
+    Symbol rest{group.name, {}};
+    for (const auto& [input, axis] : group.axes) {
+      Symbol own{fmt::format("{}_{}", graph_.node(input).name, group.name), {{input, axis}}};
+      if (!keep(own, tried(graph_, own))) rest.axes.emplace_back(input, axis);
+    }
+    if (rest.axes.size() > 1) keep(rest, tried(graph_, rest));
+  }
+  bool keep(const Symbol& symbol, std::vector<Graph> others) {
+    if (others.empty()) return false;
+    for (Graph& other : others) {
+      sized_.others.push_back(std::move(other));
+      sized_.symbol_of.push_back(sized_.symbols.size());
+    }
+    sized_.symbols.push_back(symbol);
+    return true;
+  }
+
+  const Graph& graph_;
+  Sized sized_;
+};
+
+/// IR versions that go with opsets, as ONNX published them.
+int64_t ir_version(int64_t opset) {
+  return opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7;
+}
+
+void add_metadata(onnx::ModelProto& proto, const char* key, std::string value) {
+  auto& entry = *proto.add_metadata_props();
+  entry.set_key(key);
+  entry.set_value(std::move(value));
+}
+
+/// Moves the weights' bytes into a file beside the model, each at a multiple of 64.
+void write_external(onnx::GraphProto& graph, const std::filesystem::path& path) {
+  constexpr size_t kLeast = 1024, kAlignment = 64;
+  const std::string location = path.filename().string();
+  write_file(path, [&](const FileSink& sink) {
+    size_t offset = 0;
+    for (auto& tensor : *graph.mutable_initializer()) {
+      const std::string& bytes = tensor.raw_data();
+      if (bytes.size() < kLeast) continue;
+      const std::string zeros((kAlignment - offset % kAlignment) % kAlignment, '\0');
+      sink(zeros.data(), zeros.size());
+      sink(bytes.data(), bytes.size());
+      offset += zeros.size();
+      const auto say = [&](const char* key, const std::string& value) {
+        auto& entry = *tensor.add_external_data();
+        entry.set_key(key);
+        entry.set_value(value);
+      };
+      say("location", location);
+      say("offset", std::to_string(offset));
+      say("length", std::to_string(bytes.size()));
+      offset += bytes.size();
+      tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+      tensor.clear_raw_data();
+    }
+  });
+}
+
+/// Hands protobuf's output on to a file.
+class SinkStream : public google::protobuf::io::CopyingOutputStream {
+ public:
+  explicit SinkStream(FileSink sink) : sink_(std::move(sink)) {}
+  bool Write(const void* data, int bytes) override {
+    sink_(data, static_cast<size_t>(bytes));
+    return true;
+  }
+
+ private:
+  FileSink sink_;
+};
+
+void write_proto(const onnx::ModelProto& proto, const std::filesystem::path& path) {
+  write_file(path, [&](const FileSink& sink) {
+    SinkStream stream(sink);
+    google::protobuf::io::CopyingOutputStreamAdaptor buffered(&stream, 1 << 16);
+    if (!proto.SerializeToZeroCopyStream(&buffered) || !buffered.Flush()) {
+      fail_bug("protobuf did not write {}", path.string());
+    }
+  });
+}
+
+std::vector<std::string> input_lines(const onnx::GraphProto& graph) {
+  std::vector<std::string> out;
+  for (const auto& input : graph.input()) {
+    std::vector<std::string> sizes;
+    for (const auto& dim : input.type().tensor_type().shape().dim()) {
+      sizes.push_back(dim.has_dim_param() ? dim.dim_param() : std::to_string(dim.dim_value()));
+    }
+    out.push_back(fmt::format("{}: {}", input.name(), join(sizes, ", ")));
+  }
+  return out;
+}
+
+}  // namespace
+
+OnnxExportReport save_onnx(const Model& model, const std::filesystem::path& path,
+                           const OnnxExportOptions& options) {
+  if (options.opset < kFirstOpset || options.opset > kLastOpset) {
+    fail_user("opset {}: rung writes ONNX's opsets {} to {}", options.opset, kFirstOpset,
+              kLastOpset);
+  }
+  if (model.graph.outputs().empty())
+    fail_user("cannot write {}: the network has no output", path.string());
+  OnnxExportReport report;
+  Sizes sizes(model);
+  std::optional<Exported> exported;
+  while (!exported) {
+    try {
+      exported = onnx_export::write_graph(sizes.sized(), options.opset);
+    } catch (const SizeVaries& varies) {
+      for (auto& line : sizes.hold(varies)) report.held.push_back(std::move(line));
+    }
+  }
+  onnx::ModelProto proto;
+  proto.set_ir_version(ir_version(options.opset));
+  proto.set_producer_name("rung");
+  proto.add_opset_import()->set_version(options.opset);
+  *proto.mutable_graph() = std::move(exported->graph);
+  report.inputs = input_lines(proto.graph());
+  report.nodes = static_cast<size_t>(proto.graph().node_size());
+  auto json = to_json(model.graph);
+  json["model"] = model.name;
+  add_metadata(proto, onnx_metadata::kGraph, json.dump());
+  add_metadata(proto, onnx_metadata::kDigest, onnx_digest(proto.graph()));
+  if (!exported->packed.empty()) {
+    add_metadata(proto, onnx_metadata::kPacked, std::move(exported->packed));
+  }
+  constexpr size_t kLargest = 2'000'000'000;  // protobuf ends at 2^31
+  if (options.external_data || proto.ByteSizeLong() > kLargest) {
+    write_external(*proto.mutable_graph(), path.string() + ".data");
+  }
+  write_proto(proto, path);
+  return report;
+}
+
+}  // namespace rung

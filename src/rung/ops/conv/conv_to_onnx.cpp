@@ -1,0 +1,60 @@
+#include "rung/ops/check.h"
+#include "rung/ops/onnx_export.h"
+
+namespace rung::ops {
+namespace {
+
+Sizes ends_joined(const Border& border) {
+  Sizes pads = border.begin;
+  pads.insert(pads.end(), border.end.begin(), border.end.end());
+  return pads;
+}
+
+OnnxValues operands(OnnxWriter& w) {
+  OnnxValues in;
+  for (size_t i = 0; i < w.size(); ++i) in.push_back(w.in(i));
+  return in;
+}
+
+Sizes kernel_of(const OnnxWriter& w) {
+  const Shape& weight = w.type(1).shape;
+  return {weight.begin() + 2, weight.end()};
+}
+
+}  // namespace
+
+OnnxValues to_onnx(const Conv& op, OnnxWriter& w) {
+  const size_t axes = w.type(0).rank() - 2;
+  Border pads = border(Conv::kName, op.padding, axes);
+  OnnxValues in = operands(w);
+  if (op.pad_mode != PadMode::kZeros) {
+    Sizes begin(axes + 2, 0), end(axes + 2, 0);
+    for (size_t i = 0; i < axes; ++i) {
+      begin[i + 2] = pads.begin[i];
+      end[i + 2] = pads.end[i];
+    }
+    in[0] = padded(w, in[0], begin, end, op.pad_mode, 0, w.type(0).dtype);
+    pads = {Sizes(axes, 0), Sizes(axes, 0)};
+  }
+  return {w.add("Conv", in,
+                {{"kernel_shape", kernel_of(w)},
+                 {"strides", per_axis(Conv::kName, "stride", op.stride, axes, 1, 1)},
+                 {"pads", ends_joined(pads)},
+                 {"dilations", per_axis(Conv::kName, "dilation", op.dilation, axes, 1, 1)},
+                 {"group", op.groups}})};
+}
+
+OnnxValues to_onnx(const ConvTranspose& op, OnnxWriter& w) {
+  constexpr auto kName = ConvTranspose::kName;
+  const size_t axes = w.type(0).rank() - 2;
+  const Sizes extra = per_axis(kName, "output_padding", op.output_padding, axes, 0, 0);
+  return {w.add("ConvTranspose", operands(w),
+                {{"kernel_shape", kernel_of(w)},
+                 {"strides", per_axis(kName, "stride", op.stride, axes, 1, 1)},
+                 {"pads", ends_joined(border(kName, op.padding, axes))},
+                 {"output_padding", extra},
+                 {"dilations", per_axis(kName, "dilation", op.dilation, axes, 1, 1)},
+                 {"group", op.groups}})};
+}
+
+}  // namespace rung::ops
