@@ -33,3 +33,6 @@ rung_test(rung_torch_tests exec/eager/convert exec/eager/identity exec/eager/mod
 rung_test(rung_core_tests io/csv io/idx io/toml)
 rung_test(rung_torch_tests train/data train/options train/recipe train/task train/trainer)
 rung_test(rung_torch_tests exec/eager/trace)
+if(RUNG_ONNX)
+  rung_test(rung_torch_tests ops/onnx_export)
+endif()

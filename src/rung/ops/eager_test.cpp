@@ -6,73 +6,20 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
-#include "rung/ops/dtype_eager.h"
-#include "rung/ops/eager_cases.h"
+#include "rung/ops/every_op.h"
 
 namespace rung {
 namespace {
 
 using ops::Case;
-using ops::CaseInput;
-using ops::Draw;
+using ops::describe;
+using ops::draw_all;
 using ops::Gradient;
+using ops::kGenerators;
 
 constexpr uint64_t kCasesPerOp = 60;
-
-template <size_t I>
-Case case_of(Rng& rng) {
-  using T = std::variant_alternative_t<I, Op>;
-  return ops::random_case(ops::For<T>{}, rng);
-}
-constexpr size_t kLeaves = 3;  // Input, Param and Constant stand first, and do not run
-constexpr auto kGenerators = []<size_t... I>(std::index_sequence<I...>) {
-  return std::array{&case_of<I + kLeaves>...};
-}
-(std::make_index_sequence<std::variant_size_v<Op> - kLeaves>());
-
-std::string describe(const Case& c) {
-  std::string text = to_string(c.op) + (c.training ? " in training" : "") + " of";
-  for (const auto& input : c.inputs) text += " " + to_string(input.type.shape);
-  return text;
-}
-
-at::Tensor draw(const CaseInput& input, Rng& rng) {
-  at::Tensor values = at::empty(input.type.shape, at::kDouble);
-  const int64_t count = values.numel();
-  auto* data = values.data_ptr<double>();
-  for (int64_t i = 0; i < count; ++i) {
-    switch (input.draw) {
-      case Draw::kNormal:
-        data[i] = rng.normal();
-        break;
-      case Draw::kPositive:
-        data[i] = rng.uniform(0.5, 2);
-        break;
-      case Draw::kUnit:
-        data[i] = rng.uniform(-1, 1);
-        break;
-      case Draw::kSpread:
-        data[i] = 0.1 * static_cast<double>(i - count / 2) + 0.033;
-        break;
-      case Draw::kWhole:
-        data[i] = static_cast<double>(rng.integer(input.low, input.high));
-        break;
-    }
-  }
-  for (int64_t i = count - 1; i > 0 && input.draw == Draw::kSpread; --i) {
-    std::swap(data[i], data[rng.integer(0, i)]);
-  }
-  return values.to(to_torch(input.type.dtype));
-}
-
-std::vector<at::Tensor> draw_all(const Case& c, Rng& rng) {
-  std::vector<at::Tensor> out;
-  for (const auto& input : c.inputs) out.push_back(draw(input, rng));
-  return out;
-}
 
 /// Runs on copies (running statistics change), with the same random numbers every time.
 std::vector<at::Tensor> run_once(const Case& c, const std::vector<at::Tensor>& in) {
@@ -201,15 +148,8 @@ TEST(ResizeEager, NearestByFactorTakesPyTorchsElements) {
   }
 }
 
-std::string alternative_name(const testing::TestParamInfo<size_t>& info) {
-  constexpr auto kNames = []<size_t... I>(std::index_sequence<I...>) {
-    return std::array{std::variant_alternative_t<I + kLeaves, Op>::kName...};
-  }
-  (std::make_index_sequence<kGenerators.size()>());
-  return std::string(kNames[info.param]);
-}
 INSTANTIATE_TEST_SUITE_P(Eager, EveryOp, testing::Range<size_t>(0, kGenerators.size()),
-                         alternative_name);
+                         ops::alternative_name);
 
 }  // namespace
 }  // namespace rung

@@ -64,13 +64,14 @@ std::optional<Graph> at_size(const Graph& graph, const Symbol& symbol, int64_t s
   }
 }
 
-/// Sizes beside the example's: the next, an odd one farther away, and what halves well.
+/// Sizes beside the example's: the next, an odd one farther away, and what halves well. None of 1,
+/// which fits many places because it is broadcast there.
 std::vector<Graph> tried(const Graph& graph, const Symbol& symbol) {
   const auto& [input, axis] = symbol.axes.front();
   const int64_t size = graph.node(input).types[0].shape[axis];
   std::vector<Graph> out;
   for (const int64_t other : {size + 1, size + 31, size + 32, 2 * size, size / 2}) {
-    if (other < 1 || other == size || out.size() == 2) continue;
+    if (other < 2 || other == size || out.size() == 2) continue;
     if (auto found = at_size(graph, symbol, other)) out.push_back(std::move(*found));
   }
   return out;

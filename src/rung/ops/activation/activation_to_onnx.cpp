@@ -148,7 +148,7 @@ OnnxValues to_onnx(const Clamp& op, OnnxWriter& w) {
 
 OnnxValues to_onnx(const PRelu&, OnnxWriter& w) {
   const size_t rank = w.type(0).rank();
-  Sizes axes(rank > 2 && w.type(1).elements() > 1 ? rank - 2 : 0);
+  Sizes axes(rank > 2 && w.type(1).elements() != 1 ? rank - 2 : 0);
   std::iota(axes.begin(), axes.end(), 1);
   return {w.add("PRelu", {w.in(0), w.unsqueeze(w.in(1), axes)})};
 }
