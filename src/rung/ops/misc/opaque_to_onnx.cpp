@@ -84,6 +84,21 @@ OnnxValues scatter(OnnxWriter& w, const Arguments& args) {
                 {{"axis", args.value<int64_t>(1)}})};
 }
 
+/// Slices along an axis are replaced: every element of a slice has the slice's index.
+OnnxValues index_copy(OnnxWriter& w, const Arguments& args) {
+  const auto rank = static_cast<int64_t>(w.type(args.place(0)).rank());
+  auto axis = args.value<int64_t>(1);
+  if (axis < 0) axis += rank;
+  Sizes others;
+  for (int64_t i = 0; i < rank; ++i) {
+    if (i != axis) others.push_back(i);
+  }
+  const OnnxValue slices = args.tensor(3);
+  const OnnxValue index =
+      w.add("Expand", {w.unsqueeze(args.tensor(2), others), w.add("Shape", {slices})});
+  return {w.add("ScatterElements", {args.tensor(0), index, slices}, {{"axis", axis}})};
+}
+
 OnnxValues index_select(OnnxWriter& w, const Arguments& args) {
   return {w.add("Gather", {args.tensor(0), args.tensor(2)}, {{"axis", args.value<int64_t>(1)}})};
 }
@@ -159,6 +174,7 @@ constexpr Entry kRules[] = {
     {"aten::flip", 13, flip},
     {"aten::gather", 13, gather},
     {"aten::scatter.src", 13, scatter},
+    {"aten::index_copy", 13, index_copy},
     {"aten::index_select", 13, index_select},
     {"aten::cumsum", 14, cumsum},
     {"aten::tril", 14, triangle<0>},

@@ -1,0 +1,151 @@
+"""The networks of the round trip: how each ONNX file is made, and the sizes at which it is run."""
+
+import dataclasses
+import os
+import pathlib
+import typing
+
+SEED = 1
+
+
+@dataclasses.dataclass
+class Network:
+    name: str
+    make: typing.Callable  # make(path): writes the ONNX file; or a path, or zoo:NAME
+    sets: list  # of lists of the inputs' shapes; the first are the example's
+    quick: bool = False  # part of the test that always runs
+    numbers: dict = dataclasses.field(default_factory=dict)  # inputs that become constants
+    unit: bool = False  # inputs between 0 and 1 instead of a normal distribution
+    heavy: bool = False  # several GB, run alone
+
+
+# --- rung's own
+
+ZOO = {  # by the kind of input
+    "image": ["skip_connection_block", "skip_connection_block_concat", "resnet18", "resnet34", "resnet50",
+              "densenet121", "resnet18_encoder", "resnet34_encoder", "resnet50_encoder",
+              "densenet121_encoder", "unet", "encoder", "decoder", "skip_net", "token_transformer"],
+    "sequence": ["skip_connection_rnn", "lstm"],
+    "row": ["mlp"],
+}
+CHANNELS = {"skip_connection_block": 64, "skip_connection_block_concat": 64, "decoder": 512, "skip_net": 1}
+FEATURES = {"skip_connection_rnn": 10, "lstm": 1}
+SIZES = {"skip_connection_block": [(32, 32), (33, 47), (16, 21)], "decoder": [(7, 7), (5, 9), (3, 4)],
+         "skip_connection_block_concat": [(32, 32), (33, 47), (16, 21)],
+         "skip_net": [(28, 28), (33, 47), (29, 28)], "token_transformer": [(224, 224)] * 3}
+
+
+def zoo():
+    for name in ZOO["image"]:
+        sizes = SIZES.get(name, [(64, 64), (65, 97), (96, 79)])
+        sets = [[(batch, CHANNELS.get(name, 3), *size)] for batch, size in zip((1, 2, 3), sizes)]
+        yield Network(f"zoo:{name}", None, sets, quick=name not in ("resnet34", "resnet34_encoder"))
+    for name in ZOO["sequence"]:
+        yield Network(f"zoo:{name}", None, [[(n, t, FEATURES[name])] for n, t in ((1, 100), (2, 31), (3, 1))], True)
+    yield Network("zoo:mlp", None, [[(n, 784)] for n in (1, 2, 5)], True)
+
+
+# --- torchvision's
+
+IMAGES = [(2, 3, 64, 64), (1, 3, 65, 97), (3, 3, 96, 79)]
+LARGER = [(2, 3, 128, 128), (1, 3, 127, 161), (3, 3, 96, 143)]  # those that shrink their maps most
+FIXED = [(2, 3, 224, 224), (1, 3, 224, 224), (3, 3, 224, 224)]  # a size of maps is written into them
+VIDEO = [(1, 3, 8, 64, 64), (2, 3, 9, 65, 97), (1, 3, 16, 79, 96)]
+QUICK = ["alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet",
+         "inception_v3", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf",
+         "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1",
+         "swin_t", "swin_v2_t", "vgg11_bn", "vit_b_32", "deeplabv3_mobilenet_v3_large", "fcn_resnet50",
+         "lraspp_mobilenet_v3_large"]
+HEAVY = ["regnet_y_128gf", "vit_h_14"]
+
+
+def sizes_of(name):
+    if name.startswith(("alexnet", "vgg", "vit", "maxvit", "swin")):
+        return FIXED
+    return LARGER if name.startswith(("inception", "googlenet", "squeezenet")) else IMAGES
+
+
+def random_statistics(network):
+    """As after training: batch norms that do something."""
+    for key, buffer in network.named_buffers():
+        if key.endswith("running_mean"):
+            buffer.normal_(0, 0.1)
+        elif key.endswith("running_var"):
+            buffer.uniform_(0.5, 1.5)
+
+
+def export(name, sets, path, opset=17):
+    import torch
+    import torchvision
+
+    class Results(torch.nn.Module):  # segmentation networks give a dictionary
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, x):
+            return tuple(self.network(x).values())
+
+    torch.manual_seed(SEED)
+    module = torchvision.models
+    segments = "deeplab" in name or "fcn_" in name or "lraspp" in name
+    arguments = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    if name == "googlenet":
+        arguments["aux_logits"] = False
+    if segments:
+        arguments["weights_backbone"] = None
+    network = module.get_model(name, weights=None, **arguments).eval()
+    random_statistics(network)
+    free = {axis: label for axis, label in enumerate(["batch", "", "height", "width"])
+            if label and len({shapes[0][axis] for shapes in sets}) > 1}
+    torch.onnx.export(Results(network) if segments else network, torch.randn(sets[0][0]), str(path),
+                      opset_version=opset, input_names=["input"], dynamic_axes={"input": free})
+
+
+def torchvision():
+    try:
+        import torchvision as tv
+    except ImportError:
+        return
+    for module in (tv.models, tv.models.segmentation):
+        for name in tv.models.list_models(module=module):
+            sets = [[shape] for shape in sizes_of(name)]
+            yield Network(f"torchvision:{name}", lambda path, name=name, sets=sets: export(name, sets, path),
+                          sets, quick=name in QUICK, heavy=name in HEAVY)
+
+
+# --- trained ones, of others
+
+
+def real():
+    data = os.environ.get("RUNG_DATA")
+    root = pathlib.Path(data) / "models" if data else None
+    if root is None or not root.is_dir():
+        return
+
+    def file(name, *sets, **more):
+        return Network(name, root / f"{name}.onnx", [list(shapes) for shapes in sets], quick=True, **more)
+
+    def thrice(name, *shapes, **more):  # no size is free
+        return file(name, shapes, shapes, shapes, **more)
+
+    yield thrice("dtln/model_1", (1, 1, 257), (1, 2, 128, 2))
+    yield thrice("dtln/model_2", (1, 1, 512), (1, 2, 128, 2))
+    yield thrice("gtcrn/gtcrn_simple", (1, 257, 1, 2), (2, 1, 16, 16, 33), (2, 3, 1, 1, 16), (2, 1, 33, 16))
+    yield thrice("ort-examples/mnist", (1, 1, 28, 28))
+    yield thrice("ort-examples/supres_core", (1, 1, 224, 224), unit=True)
+    yield file("portrait-seg/prisma_nchw", *[[(n, 3, 256, 256)] for n in (1, 2, 3)], unit=True)
+    yield thrice("portrait-seg/sinet_softmax", (1, 3, 320, 320))
+    for name in ("cifar10_resnet20", "cifar10_resnet56"):
+        yield file(f"resnet-cifar10/{name}", *[[(n, 3, 32, 32)] for n in (1, 2, 5)])
+    # One step: 32 ms of sound behind the end of the step before.
+    steps = [[(n, 576), (2, n, 128)] for n in (1, 2, 3)]
+    yield file("silero-vad/silero_vad", *steps, numbers={"sr": 16000})
+    yield file("silero-vad/silero_vad_op18_ifless", *steps, numbers={"sr": 16000})
+    yield thrice("silero-vad/silero_vad_openvino_16k", (1, 576), (2, 1, 128))
+    for name in ("version-RFB-320", "version-RFB-320_without_postprocessing", "version-slim-320_simplified"):
+        yield thrice(f"ultraface/{name}", (1, 3, 240, 320))
+
+
+def networks():
+    return [*zoo(), *real(), *torchvision()]
