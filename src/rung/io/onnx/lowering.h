@@ -1,0 +1,65 @@
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <map>
+#include <memory>
+
+#include "rung/io/onnx/draft.h"
+#include "rung/io/onnx/values.h"
+
+namespace rung::onnx_import {
+
+/// Walks a file's nodes in their order and turns each into nodes of a draft: worked out where all
+/// that it reads is known, by its operator's rule, or by walking the graph or function within it.
+class Lowering {
+ public:
+  Lowering(const OnnxFile& file, const std::vector<GraphInput>& inputs,
+           const std::vector<InputSizes>& sizes, const OnnxOptions& options, OnnxReport& report)
+      : file_(file),
+        inputs_(inputs),
+        input_sizes_(sizes),
+        options_(options),
+        report_(report),
+        draft_(sizes.size()),
+        values_(file, draft_) {}
+
+  Model run();
+
+ private:
+  using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
+  using Inputs = std::vector<std::shared_ptr<FileValue>>;
+
+  void bind_inputs(Scope& scope);
+  void read_initializers(const onnx::GraphProto& graph, Scope& scope);
+  void lower_nodes(const Nodes& nodes, Scope& scope);
+  void lower_node(const onnx::NodeProto& node, Scope& scope);
+  void bind_known(const onnx::NodeProto& node, std::vector<Tensor> numbers, Scope& scope);
+  std::vector<Tensor> sizes_as_numbers(const onnx::NodeProto& node,
+                                       const ops::OnnxAttributes& attributes, const Inputs& in);
+  bool fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes, const Inputs& in,
+            Scope& scope);
+  void apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
+                  const Inputs& in, Scope& scope);
+
+  // control_flow.cpp
+  bool lower_control_flow(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+  void branch(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+  void loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+  void scan(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+  bool call_function(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+  Inputs run_body(const onnx::GraphProto& body, const Inputs& in, Scope& scope);
+  bool truth(FileValue& value, std::string_view what);
+  std::shared_ptr<FileValue> stacked(const Inputs& parts, int64_t axis, bool backward);
+
+  const OnnxFile& file_;
+  const std::vector<GraphInput>& inputs_;
+  const std::vector<InputSizes>& input_sizes_;
+  const OnnxOptions& options_;
+  OnnxReport& report_;
+  Draft draft_;
+  FileValues values_;
+  size_t walked_ = 0;  ///< nodes, those of loops and functions each time
+};
+
+}  // namespace rung::onnx_import

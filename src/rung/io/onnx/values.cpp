@@ -1,0 +1,75 @@
+#include "rung/io/onnx/values.h"
+
+#include <algorithm>
+
+#include "rung/base/text.h"
+#include "rung/io/onnx/names.h"
+
+namespace rung::onnx_import {
+
+using ops::Dims;
+using ops::Ref;
+
+void Scope::bind(const std::string& name, std::shared_ptr<FileValue> value) {
+  if (name.empty()) return;
+  if (!values.emplace(name, std::move(value)).second) {
+    fail_user("two tensors of the file are called {}", quoted(name));
+  }
+}
+
+int64_t default_opset(const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& list) {
+  int64_t opset = 1;
+  for (const auto& entry : list) {
+    if (entry.domain().empty() || entry.domain() == "ai.onnx") opset = entry.version();
+  }
+  return opset;
+}
+
+const std::vector<Tensor>& FileValues::known(FileValue& value) const {
+  if (value.known.empty() && value.initializer != nullptr) {
+    value.known.assign(draft_.sizes(), file_.tensor(*value.initializer));
+  }
+  return value.known;
+}
+
+bool FileValues::foldable(const FileValue& value) const {
+  if (value.initializer == nullptr) return !value.known.empty();
+  int64_t elements = 1;
+  for (const int64_t size : value.initializer->dims()) elements *= size;
+  const auto dtype = ops::dtype_from_onnx(value.initializer->data_type());
+  return elements == 1 || (dtype && !is_floating(*dtype));
+}
+
+Ref FileValues::ref(FileValue& value, bool buffer) const {
+  if (value.ref) return *value.ref;
+  const auto& numbers = known(value);
+  if (numbers.empty()) fail_bug("a tensor of the file was not lowered");
+  if (value.initializer != nullptr && !foldable(value)) {
+    const std::string name =
+        is_made_up(value.initializer->name()) ? "" : plain_name(value.initializer->name());
+    const std::string suffix = numbers[0].shape().size() > 1 ? "weight" : "bias";
+    value.ref = draft_.weight(numbers[0], name, suffix, buffer);
+    return *value.ref;
+  }
+  const bool same = std::all_of(numbers.begin(), numbers.end(),
+                                [&](const Tensor& t) { return t.identical(numbers[0]); });
+  if (same) {
+    value.ref = draft_.constant(numbers[0]);
+    return *value.ref;
+  }
+  draft_.check_same("a tensor of sizes", [&](size_t k) {
+    return numbers[k].shape() != numbers[0].shape() || numbers[0].shape().size() > 1 ||
+           is_floating(numbers[0].dtype());
+  });
+  Dims dims(static_cast<size_t>(numbers[0].elements()));
+  for (const Tensor& t : numbers) {
+    for (size_t i = 0; i < dims.size(); ++i) {
+      dims[i].seen.push_back(static_cast<int64_t>(t.at(static_cast<int64_t>(i))));
+    }
+  }
+  value.ref =
+      draft_.numbers(dims, numbers[0].shape().empty(), numbers[0].dtype(), {}, "a tensor of sizes");
+  return *value.ref;
+}
+
+}  // namespace rung::onnx_import

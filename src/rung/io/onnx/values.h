@@ -1,0 +1,67 @@
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "rung/io/onnx/draft.h"
+
+namespace rung::onnx_import {
+
+/// A tensor of the file, as far as the import has got.
+struct FileValue {
+  std::optional<ops::Ref> ref;                     ///< in the draft
+  std::vector<Tensor> known;                       ///< its numbers at every size, or empty
+  const onnx::TensorProto* initializer = nullptr;  ///< a weight that nobody has needed yet
+};
+
+/// Attributes that a function's caller gives.
+using Arguments = std::map<std::string, onnx::AttributeProto>;
+
+/// What a graph, branch or function may use. A value that two of them know is one value, so that a
+/// weight becomes one node.
+struct Scope {
+  std::unordered_map<std::string, std::shared_ptr<FileValue>> values;
+  Scope* outer = nullptr;
+  const Arguments* arguments = nullptr;  ///< within a function
+  int64_t opset = 1;
+  size_t depth = 0;  ///< bodies and functions around it
+
+  std::shared_ptr<FileValue> find(const std::string& name) const {
+    const auto found = values.find(name);
+    if (found != values.end()) return found->second;
+    return outer == nullptr ? nullptr : outer->find(name);
+  }
+  /// Names a value, once; an empty name names nothing.
+  void bind(const std::string& name, std::shared_ptr<FileValue> value);
+  void bind(const std::string& name, FileValue value) {
+    bind(name, std::make_shared<FileValue>(std::move(value)));
+  }
+};
+
+/// The version of ONNX's own operators; 1 where the list does not say.
+int64_t default_opset(const google::protobuf::RepeatedPtrField<onnx::OperatorSetIdProto>& list);
+
+/// The file's tensors: as numbers where they are known, as nodes of the draft where they are
+/// needed.
+class FileValues {
+ public:
+  FileValues(const OnnxFile& file, Draft& draft) : file_(file), draft_(draft) {}
+
+  /// The numbers at every size; empty where they are not known.
+  const std::vector<Tensor>& known(FileValue& value) const;
+  /// Numbers that no training moves: whole ones, single ones, and what nodes made of such.
+  bool foldable(const FileValue& value) const;
+  ops::Ref ref(FileValue& value, bool buffer = false) const;
+
+ private:
+  const OnnxFile& file_;
+  Draft& draft_;
+};
+
+}  // namespace rung::onnx_import
