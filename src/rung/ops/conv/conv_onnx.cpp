@@ -65,9 +65,41 @@ OnnxResult conv_transpose(OnnxCall& call) {
   return {call.add(op, in)};
 }
 
+// x [N, C, T], a kernel per channel [C, 1, K], a bias, the last K - 1 steps before x
+OnnxResult causal_conv_with_state(OnnxCall& call) {
+  const std::string activation = call.text("activation", "none");
+  const bool silu = activation == "silu" || activation == "swish";
+  if (!silu && activation != "none" && !activation.empty()) {
+    fail_user("attribute activation is '{}'; it is none, silu or swish", activation);
+  }
+  const Dims sizes = call.sizes(0);
+  const Shape weight = call.type(call.tensor(1)).shape;
+  if (sizes.size() != 3 || weight.size() != 3) {
+    fail_unsupported("CausalConvWithState over {} axes", std::max<size_t>(sizes.size(), 2) - 2);
+  }
+  const int64_t before = weight[2] - 1;
+  Ref x = call.tensor(0);
+  if (call.given(3)) {
+    x = call.add(Concat{.axis = 2}, {call.cast(call.tensor(3), call.type(x).dtype), x});
+  } else {
+    x = call.add(Pad{.begin = {0, 0, before}, .end = {0, 0, 0}}, {x});
+  }
+  std::vector<Ref> in{x, call.tensor(1)};
+  if (call.given(2)) in.push_back(call.tensor(2));
+  Ref y = call.add(Conv{.stride = {1}, .groups = weight[0]}, in);
+  if (silu) y = call.unary(UnaryFn::kSilu, y);
+  Ref state = 0;
+  if (call.used(1)) {
+    if (before < 1) fail_unsupported("the state of a kernel of one step");
+    state = call.add(Slice{.axis = 2, .begin = -before}, {x});
+  }
+  return {y, state};
+}
+
 constexpr OnnxEntry kRules[] = {
     {"Conv", conv},
     {"ConvTranspose", conv_transpose},
+    {"CausalConvWithState", causal_conv_with_state},
 };
 
 }  // namespace

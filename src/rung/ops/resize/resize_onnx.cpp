@@ -125,6 +125,11 @@ std::optional<std::pair<ResizeMode, bool>> native(const Request& r) {
     for (const int64_t n : r.to[axis].seen) {
       if (n == 1 && r.places != "asymmetric") return {};
     }
+    // Corners are aligned to where the factor ends, which is no element where it is no whole size.
+    for (const int64_t n : r.from[axis].seen) {
+      const double end = static_cast<double>(n) * r.scale[axis];
+      if (corners && r.scaled && std::fabs(end - std::round(end)) > 1e-6) return {};
+    }
   }
   if (r.mode == "nearest") {
     if (r.places == "asymmetric" && r.nearest == "floor")
@@ -169,9 +174,9 @@ std::optional<Ref> resize_natively(OnnxCall& call, const Request& r) {
 /// Where sample i of the result lies in the input, by ONNX's formulas.
 double source_place(const Request& r, size_t axis, int64_t i) {
   const auto from = static_cast<double>(r.from[axis].value());
-  const auto to = static_cast<double>(r.to[axis].value());
   const double scale = r.scale[axis], x = static_cast<double>(i);
-  if (r.places == "align_corners") return to == 1 ? 0 : x * (from - 1) / (to - 1);
+  const double to = r.scaled ? from * scale : static_cast<double>(r.to[axis].value());
+  if (r.places == "align_corners") return r.to[axis].value() == 1 ? 0 : x * (from - 1) / (to - 1);
   if (r.places == "asymmetric") return x / scale;
   if (r.places == "pytorch_half_pixel") return to > 1 ? (x + 0.5) / scale - 0.5 : 0;
   if (r.places == "tf_half_pixel_for_nn") return (x + 0.5) / scale;
@@ -181,7 +186,8 @@ double source_place(const Request& r, size_t axis, int64_t i) {
     return begin * (from - 1) + x * (end - begin) * (from - 1) / (to - 1);
   }
   if (r.places == "half_pixel_symmetric") {
-    const double exact = scale * from, adjustment = to / exact, centre = from / 2;
+    const double centre = from / 2;
+    const double adjustment = static_cast<double>(r.to[axis].value()) / (scale * from);
     return centre * (1 - adjustment) + (x + 0.5) / scale - 0.5;
   }
   if (r.places == "half_pixel") return (x + 0.5) / scale - 0.5;
