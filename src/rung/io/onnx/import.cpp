@@ -67,13 +67,12 @@ class Loader {
         hold(symbol, varies.what + " depends on that size in a way that a graph cannot follow");
         drop(symbol);
       } catch (const SizeRefused& refused) {
-        const Trial trial = trials_.at(refused.place - 1);
-        trials_.erase(trials_.begin() + static_cast<int64_t>(refused.place) - 1);
-        const bool others = std::any_of(trials_.begin(), trials_.end(),
-                                        [&](const Trial& t) { return t.symbol == trial.symbol; });
-        if (!others && !next_trial(trial.symbol)) {
-          hold(trial.symbol, "no other size that was tried fits the network");
-        }
+        refuse(refused.place - 1);
+      } catch (const Error& error) {  // the example's sizes fit, so another one does not
+        if (error.kind() == ErrorKind::kBug) throw;
+        const auto place = find_refused();
+        if (!place) throw;
+        refuse(*place);
       }
     }
     if (trials_.empty())
@@ -223,6 +222,33 @@ class Loader {
       next_trial(i);
       if (symbols_[i].size >= 16) next_trial(i);
     }
+  }
+  /// The network does not take the size of this trial; others of its symbol may fit.
+  void refuse(size_t place) {
+    const size_t symbol = trials_.at(place).symbol;
+    trials_.erase(trials_.begin() + static_cast<int64_t>(place));
+    const bool others = std::any_of(trials_.begin(), trials_.end(),
+                                    [&](const Trial& trial) { return trial.symbol == symbol; });
+    if (!others && !next_trial(symbol)) {
+      hold(symbol, "no other size that was tried fits the network");
+    }
+  }
+  /// The first trial that fails on its own.
+  std::optional<size_t> find_refused() const {
+    for (size_t i = 0; i < trials_.size(); ++i) {
+      OnnxReport ignored;
+      try {
+        onnx_import::lower(file_, inputs(),
+                           {sizes_of({}), sizes_of({{trials_[i].symbol, trials_[i].size}})},
+                           options_, ignored);
+      } catch (const SizeVaries&) {  // taken, but not followed
+      } catch (const SizeRefused&) {
+        return i;
+      } catch (const Error&) {
+        return i;
+      }
+    }
+    return std::nullopt;
   }
   void drop(size_t symbol) {
     std::erase_if(trials_, [&](const Trial& trial) { return trial.symbol == symbol; });
