@@ -33,6 +33,7 @@ OnnxValue OnnxWriter::cast_input(size_t i, DType dtype) {
 }
 
 OnnxValue OnnxWriter::transpose(OnnxValue x, const Sizes& order) {
+  if (std::is_sorted(order.begin(), order.end())) return x;
   return add("Transpose", {std::move(x)}, {{"perm", order}});
 }
 

@@ -42,10 +42,7 @@ DType CallView::dtype(size_t i) const {
   return v.ref ? draft_.type(*v.ref).dtype : values_.known(v)[0].dtype();
 }
 
-bool CallView::known(size_t i) const {
-  const FileValue& v = value(i);
-  return v.initializer != nullptr || !v.known.empty();
-}
+bool CallView::known(size_t i) const { return FileValues::is_known(value(i)); }
 
 Tensor CallView::constant(size_t i) const {
   const auto& numbers = numbers_of(i);

@@ -17,37 +17,13 @@
 namespace rung {
 namespace {
 
+using onnx_export::axis_name;
 using onnx_export::Exported;
 using onnx_export::Sized;
 using onnx_export::SizeVaries;
 using onnx_export::Symbol;
 
 constexpr int64_t kFirstOpset = 13, kLastOpset = 21;
-
-/// What an axis is called in the file.
-std::string axis_name(const TensorType& type, size_t axis) {
-  const auto spaces = type.axes_of(Role::kSpace);
-  switch (type.roles[axis]) {
-    case Role::kBatch:
-      return "batch";
-    case Role::kChannel:
-      return "channels";
-    case Role::kTime:
-      return "time";
-    case Role::kFeature:
-      return "features";
-    case Role::kSpace: {
-      static constexpr std::string_view kNames[] = {"depth", "height", "width"};
-      if (spaces.size() == 1) return "length";
-      const auto place = std::find(spaces.begin(), spaces.end(), axis) - spaces.begin();
-      const size_t first = spaces.size() < 3 ? 3 - spaces.size() : 0;
-      return std::string(kNames[std::min<size_t>(first + static_cast<size_t>(place), 2)]);
-    }
-    case Role::kNone:
-      break;
-  }
-  return fmt::format("axis{}", axis);
-}
 
 /// The graph at another size of some axes of its inputs, or nothing where it takes no such size.
 std::optional<Graph> at_size(const Graph& graph, const Symbol& symbol, int64_t size) {

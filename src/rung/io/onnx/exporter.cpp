@@ -251,7 +251,7 @@ std::string Exporter::dim_name(const std::string& prefix, Value value, size_t ax
     const auto& [input, at] = symbol.axes.front();
     if (dims({input, 0})[at].seen == size.seen) return symbol.name;
   }
-  return fmt::format("{}_axis{}", prefix, axis);
+  return fmt::format("{}_{}", prefix, axis_name(graph_.type(value), axis));
 }
 
 void Exporter::fill_type(onnx::ValueInfoProto& info, const std::string& name, Value value) const {
@@ -396,6 +396,30 @@ Exported Exporter::run() {
 }
 
 }  // namespace
+
+std::string axis_name(const TensorType& type, size_t axis) {
+  const auto spaces = type.axes_of(Role::kSpace);
+  switch (type.roles[axis]) {
+    case Role::kBatch:
+      return "batch";
+    case Role::kChannel:
+      return "channels";
+    case Role::kTime:
+      return "time";
+    case Role::kFeature:
+      return "features";
+    case Role::kSpace: {
+      static constexpr std::string_view kNames[] = {"depth", "height", "width"};
+      if (spaces.size() == 1) return "length";
+      const auto place = std::find(spaces.begin(), spaces.end(), axis) - spaces.begin();
+      const size_t first = spaces.size() < 3 ? 3 - spaces.size() : 0;
+      return std::string(kNames[std::min<size_t>(first + static_cast<size_t>(place), 2)]);
+    }
+    case Role::kNone:
+      break;
+  }
+  return fmt::format("axis{}", axis);
+}
 
 Exported write_graph(const Sized& sized, int64_t opset) { return Exporter(sized, opset).run(); }
 

@@ -11,6 +11,9 @@
 
 namespace rung::onnx_export {
 
+/// What an axis is called in a file: "batch", "height", …, "axis2" where its role is unknown.
+std::string axis_name(const TensorType& type, size_t axis);
+
 /// A size of the inputs that the file leaves free.
 struct Symbol {
   std::string name;                             ///< "batch"

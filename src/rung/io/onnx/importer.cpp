@@ -25,6 +25,13 @@ std::string at(const onnx::NodeProto& node) {
   return fmt::format("node {} ({})", quoted(name), node.op_type());
 }
 
+/// Operators whose results hold their inputs' numbers, all of which `fold_onnx` knows. Exporters
+/// lay out the weights of recurrent layers with them.
+bool only_arranges(std::string_view op) {
+  return op == "Concat" || op == "Identity" || op == "Reshape" || op == "Slice" ||
+         op == "Squeeze" || op == "Transpose" || op == "Unsqueeze";
+}
+
 /// The node with the attributes that its function's caller gave.
 onnx::NodeProto with_arguments(const onnx::NodeProto& node, const Arguments& arguments) {
   onnx::NodeProto out = node;
@@ -106,11 +113,8 @@ std::vector<Tensor> Lowering::sizes_as_numbers(const onnx::NodeProto& node,
   return out;
 }
 
-bool Lowering::fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
-                    const Inputs& in, Scope& scope) {
-  for (const auto& value : in) {
-    if (value != nullptr && !values_.foldable(*value)) return false;
-  }
+std::optional<std::vector<std::vector<Tensor>>> Lowering::worked_out(
+    const onnx::NodeProto& node, const ops::OnnxAttributes& attributes, const Inputs& in) {
   std::vector<std::vector<Tensor>> results;
   for (size_t k = 0; k < draft_.sizes(); ++k) {
     std::vector<Tensor> arguments;
@@ -119,12 +123,22 @@ bool Lowering::fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attr
     }
     auto folded =
         fold_onnx(node.op_type(), attributes, arguments, static_cast<size_t>(node.output_size()));
-    if (!folded || folded->size() < static_cast<size_t>(node.output_size())) return false;
+    if (!folded || folded->size() < static_cast<size_t>(node.output_size())) return std::nullopt;
     results.push_back(std::move(*folded));
   }
+  return results;
+}
+
+bool Lowering::fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
+                    const Inputs& in, Scope& scope) {
+  for (const auto& value : in) {
+    if (value != nullptr && !values_.foldable(*value)) return false;
+  }
+  const auto results = worked_out(node, attributes, in);
+  if (!results) return false;
   for (int i = 0; i < node.output_size(); ++i) {
     FileValue value;
-    for (auto& result : results) value.known.push_back(result[static_cast<size_t>(i)]);
+    for (const auto& result : *results) value.known.push_back(result[static_cast<size_t>(i)]);
     scope.bind(node.output(i), std::move(value));
   }
   ++report_.operators[node.op_type()].folded;
@@ -145,6 +159,10 @@ void Lowering::apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes
     ++ops_made;
     opaque = opaque || std::holds_alternative<ops::Opaque>(draft_.op(i));
   }
+  const bool arranges =
+      only_arranges(node.op_type()) && std::all_of(in.begin(), in.end(), [](const auto& value) {
+        return value == nullptr || FileValues::is_known(*value);
+      });
   auto& count = report_.operators[node.op_type()];
   ++(opaque ? count.opaque : ops_made > 1 ? count.composed : count.native);
   for (int i = 0; i < node.output_size(); ++i) {
@@ -154,6 +172,14 @@ void Lowering::apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes
     }
     FileValue value;
     value.ref = results[static_cast<size_t>(i)];
+    if (arranges) {
+      value.arranged = [this, node, attributes, in, i] {
+        const auto all = worked_out(node, attributes, in);
+        std::vector<Tensor> numbers;
+        for (const auto& result : *all) numbers.push_back(result[static_cast<size_t>(i)]);
+        return numbers;
+      };
+    }
     scope.bind(node.output(i), std::move(value));
   }
 }

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "rung/io/onnx/draft.h"
 #include "rung/io/onnx/values.h"
@@ -37,6 +38,10 @@ class Lowering {
   void bind_known(const onnx::NodeProto& node, std::vector<Tensor> numbers, Scope& scope);
   std::vector<Tensor> sizes_as_numbers(const onnx::NodeProto& node,
                                        const ops::OnnxAttributes& attributes, const Inputs& in);
+  /// The outputs by size, where numbers are all that the node reads.
+  std::optional<std::vector<std::vector<Tensor>>> worked_out(const onnx::NodeProto& node,
+                                                             const ops::OnnxAttributes& attributes,
+                                                             const Inputs& in);
   bool fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes, const Inputs& in,
             Scope& scope);
   void apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,

@@ -29,10 +29,12 @@ const std::vector<Tensor>& FileValues::known(FileValue& value) const {
   if (value.known.empty() && value.initializer != nullptr) {
     value.known.assign(draft_.sizes(), file_.tensor(*value.initializer));
   }
+  if (value.known.empty() && value.arranged) value.known = value.arranged();
   return value.known;
 }
 
 bool FileValues::foldable(const FileValue& value) const {
+  if (value.arranged) return false;
   if (value.initializer == nullptr) return !value.known.empty();
   int64_t elements = 1;
   for (const int64_t size : value.initializer->dims()) elements *= size;

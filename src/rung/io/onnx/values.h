@@ -2,6 +2,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,9 @@ struct FileValue {
   std::optional<ops::Ref> ref;                     ///< in the draft
   std::vector<Tensor> known;                       ///< its numbers at every size, or empty
   const onnx::TensorProto* initializer = nullptr;  ///< a weight that nobody has needed yet
+  /// Numbers of weights that nodes have only arranged: in the draft by `ref`, so that training
+  /// moves them, and as numbers for an operator that wants to know its weights.
+  std::function<std::vector<Tensor>()> arranged = nullptr;
 };
 
 /// Attributes that a function's caller gives.
@@ -53,6 +57,10 @@ class FileValues {
  public:
   FileValues(const OnnxFile& file, Draft& draft) : file_(file), draft_(draft) {}
 
+  /// Whether `known` gives numbers, which costs nothing to ask.
+  static bool is_known(const FileValue& value) {
+    return value.initializer != nullptr || !value.known.empty() || value.arranged != nullptr;
+  }
   /// The numbers at every size; empty where they are not known.
   const std::vector<Tensor>& known(FileValue& value) const;
   /// Numbers that no training moves: whole ones, single ones, and what nodes made of such.

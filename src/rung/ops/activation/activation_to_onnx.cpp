@@ -70,6 +70,9 @@ OnnxValue hard_sigmoid(OnnxWriter& w) {
 OnnxValues to_onnx(const Unary& op, OnnxWriter& w) {
   const OnnxValue x = w.in(0);
   const DType dtype = w.type(0).dtype;
+  const bool rounds =
+      op.fn == UnaryFn::kFloor || op.fn == UnaryFn::kCeil || op.fn == UnaryFn::kRound;
+  if (rounds && !is_floating(dtype)) return {x};
   if (const char* name = name_of(op.fn)) return {w.add(name, {x})};
   switch (op.fn) {
     case UnaryFn::kRelu6:

@@ -47,11 +47,19 @@ OnnxValues to_onnx(const Conv& op, OnnxWriter& w) {
 OnnxValues to_onnx(const ConvTranspose& op, OnnxWriter& w) {
   constexpr auto kName = ConvTranspose::kName;
   const size_t axes = w.type(0).rank() - 2;
-  const Sizes extra = per_axis(kName, "output_padding", op.output_padding, axes, 0, 0);
+  const Sizes stride = per_axis(kName, "stride", op.stride, axes, 1, 1);
+  Sizes extra = per_axis(kName, "output_padding", op.output_padding, axes, 0, 0);
+  Border pads = border(kName, op.padding, axes);
+  for (size_t i = 0; i < axes; ++i) {
+    // ONNX Runtime refuses as much as a stride; to cut less at the end is the same.
+    if (extra[i] < stride[i] || extra[i] > pads.end[i]) continue;
+    pads.end[i] -= extra[i];
+    extra[i] = 0;
+  }
   return {w.add("ConvTranspose", operands(w),
                 {{"kernel_shape", kernel_of(w)},
-                 {"strides", per_axis(kName, "stride", op.stride, axes, 1, 1)},
-                 {"pads", ends_joined(border(kName, op.padding, axes))},
+                 {"strides", stride},
+                 {"pads", ends_joined(pads)},
                  {"output_padding", extra},
                  {"dilations", per_axis(kName, "dilation", op.dilation, axes, 1, 1)},
                  {"group", op.groups}})};

@@ -40,7 +40,7 @@ std::optional<Anchor> anchor_of(const Dim& begin, const Dim& part, const Dim& wh
 Ref fit(ImportCall& call, Ref x, size_t axis, const Dim& from, const Dim& to, const Dim& before) {
   const auto like = call.find_like({to});
   const Sizes axes{static_cast<int64_t>(axis)};
-  if (!like) call.fix({to});
+  if (!like) call.fix({to, from, before});
   if (const auto anchor = anchor_of(before, from, to)) {
     return call.add(PadLike{.axes = axes, .like_axes = like->axes, .anchor = *anchor},
                     {x, like->tensor});

@@ -74,6 +74,17 @@ OnnxSize before(OnnxWriter& w, Anchor anchor, const OnnxSize& spare) {
   fail_bug("unknown anchor");
 }
 
+/// floor(S · scale), of an axis of x.
+OnnxSize scaled(OnnxWriter& w, int64_t axis, double scale) {
+  const OnnxSize size = w.extent(0, axis);
+  if (size.number) {
+    return {.number = static_cast<int64_t>(std::floor(static_cast<double>(*size.number) * scale))};
+  }
+  const OnnxValue exact = w.cast(size.tensor, DType::kF64);
+  const OnnxValue product = w.add("Mul", {exact, w.number(scale, DType::kF64)});
+  return {.number = {}, .tensor = w.cast(w.add("Floor", {product}), DType::kI64)};
+}
+
 }  // namespace
 
 OnnxValues to_onnx(const Resize& op, OnnxWriter& w) {
@@ -86,24 +97,18 @@ OnnxValues to_onnx(const Resize& op, OnnxWriter& w) {
     }
     return {resized(w, axes, to, op.mode, op.align_corners)};
   }
-  std::vector<double> scale = op.scale;
-  if (scale.size() == 1) scale.resize(axes.size(), scale[0]);
-  if (op.mode == ResizeMode::kArea) {
-    for (size_t i = 0; i < axes.size(); ++i) {
-      const OnnxSize from = w.extent(0, axes[i]);
-      if (!from.number && scale[i] != std::floor(scale[i])) w.fix({w.sizes(0)[i + 2]});
-      const auto size =
-          from.number
-              ? OnnxSize{.number = w.result().shape[i + 2]}
-              : OnnxSize{.number = {},
-                         .tensor = w.add(
-                             "Mul", {from.tensor, w.integers({static_cast<int64_t>(scale[i])})})};
-      to.push_back(size);
-    }
+  // ONNX aligns the corners of S · scale elements, LibTorch those of as many as there will be.
+  if (op.mode == ResizeMode::kArea || op.align_corners) {
+    for (size_t i = 0; i < axes.size(); ++i) to.push_back(scaled(w, axes[i], op.scale[i]));
     return {resized(w, axes, to, op.mode, op.align_corners)};
   }
   std::vector<float> factors{1, 1};
-  for (const double factor : scale) factors.push_back(static_cast<float>(factor));
+  const Dims from = w.sizes(0), result = w.result_sizes();
+  for (size_t i = 0; i < axes.size(); ++i) {
+    // Where a factor leaves the size as it is, LibTorch resamples nothing.
+    const bool stays = op.mode == ResizeMode::kLinear && from[i + 2].seen == result[i + 2].seen;
+    factors.push_back(stays ? 1 : static_cast<float>(op.scale[i]));
+  }
   const auto count = static_cast<int64_t>(factors.size());
   return {w.add("Resize", {w.in(0), "", w.constant(Tensor::f32({count}, factors))},
                 attributes_of(op.mode, op.align_corners))};

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Exports two networks of PyTorch's to ONNX, to be joined and trained by rung:
+
+    export_networks.py FOLDER [--pretrained]
+
+  resnet18.onnx   torchvision's ResNet-18, images of any size [batch, 3, height, width]
+  lstm.onnx       two LSTM layers and a linear head: [batch, time, 7] -> [batch, time, 7]
+
+With --pretrained, ResNet-18 has torchvision's ImageNet weights, which are downloaded.
+"""
+
+import argparse
+import pathlib
+
+import torch
+import torchvision
+
+
+class StackedLstm(torch.nn.Module):
+    """Forecasts the next row of a series at every step."""
+
+    def __init__(self, features=7, hidden=32):
+        super().__init__()
+        self.lstm1 = torch.nn.LSTM(features, hidden, batch_first=True)
+        self.lstm2 = torch.nn.LSTM(hidden, hidden, batch_first=True)
+        self.head = torch.nn.Linear(hidden, features)
+
+    def forward(self, x):
+        x, _ = self.lstm1(x)
+        x, _ = self.lstm2(x)
+        return self.head(x)
+
+
+def export(network, example, path, axes):
+    torch.onnx.export(
+        network.eval(),
+        example,
+        str(path),
+        opset_version=17,
+        input_names=["x"],
+        output_names=["y"],
+        dynamic_axes={"x": axes, "y": {0: "batch"}},
+        training=torch.onnx.TrainingMode.PRESERVE,  # batch norms stay, so that training is right
+        do_constant_folding=False,
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--pretrained", action="store_true")
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    resnet = torchvision.models.resnet18(weights="IMAGENET1K_V1" if args.pretrained else None)
+    export(resnet, torch.zeros(1, 3, 128, 128), args.folder / "resnet18.onnx", {0: "batch", 2: "height", 3: "width"})
+    export(StackedLstm(), torch.zeros(1, 96, 7), args.folder / "lstm.onnx", {0: "batch", 1: "time"})
+
+
+if __name__ == "__main__":
+    main()
