@@ -176,6 +176,7 @@ void Lowering::apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes
       value.arranged = [this, node, attributes, in, i] {
         const auto all = worked_out(node, attributes, in);
         std::vector<Tensor> numbers;
+        if (!all) return numbers;
         for (const auto& result : *all) numbers.push_back(result[static_cast<size_t>(i)]);
         return numbers;
       };
