@@ -243,6 +243,7 @@ def main():
             print(f"SKIPPED in part: no networks of {group} (python3-torchvision; RUNG_DATA)")
     chosen = [i for i, network in enumerate(found)
               if options.only in network.name and (network.quick or options.all or options.only)]
+    chosen.sort(key=lambda i: not found[i].quick)  # one of each family first
     results = {}
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
         jobs = {pool.submit(trip, i, str(pathlib.Path(options.tool).resolve()), options.keep): i for i in chosen
@@ -254,6 +255,7 @@ def main():
         if found[i].heavy:
             results[i] = trip(i, str(pathlib.Path(options.tool).resolve()), options.keep)
             print(json.dumps(results[i]), flush=True)
+    chosen.sort()
     ordered = [results[i] for i in chosen]
     failed = [result for result in ordered if "failed" in result]
     if options.write:

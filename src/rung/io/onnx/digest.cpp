@@ -34,12 +34,14 @@ class Hash {
   uint64_t value_ = 0xcbf29ce484222325ULL;
 };
 
-void add(Hash& hash, const onnx::TensorProto& tensor, bool numbers) {
+void add_type(Hash& hash, const onnx::TensorProto& tensor) {
   hash.add(tensor.name());
   hash.add(static_cast<uint64_t>(tensor.data_type()));
   hash.add_all(tensor.dims());
-  if (!numbers) return;
-  hash.add(tensor.raw_data());
+}
+
+void add_numbers(Hash& hash, const onnx::TensorProto& tensor, std::string_view raw) {
+  hash.add(raw);
   hash.add_all(tensor.float_data());
   hash.add_all(tensor.int64_data());
   hash.add_all(tensor.int32_data());
@@ -55,7 +57,9 @@ void add(Hash& hash, const onnx::AttributeProto& attribute) {
   hash.add_all(std::string_view(reinterpret_cast<const char*>(&f), sizeof f));
   hash.add(attribute.s());
   for (const auto& text : attribute.strings()) hash.add(text);
-  if (attribute.has_t()) add(hash, attribute.t(), true);
+  if (!attribute.has_t()) return;
+  add_type(hash, attribute.t());
+  add_numbers(hash, attribute.t(), attribute.t().raw_data());
 }
 
 void add(Hash& hash, const onnx::ValueInfoProto& value) {
@@ -71,7 +75,7 @@ void add(Hash& hash, const onnx::ValueInfoProto& value) {
 
 }  // namespace
 
-std::string onnx_digest(const onnx::GraphProto& graph) {
+std::string onnx_digest(const onnx::GraphProto& graph, const OnnxFile* file) {
   Hash hash;
   hash.add(static_cast<uint64_t>(graph.node_size()));
   for (const auto& node : graph.node()) {
@@ -85,7 +89,16 @@ std::string onnx_digest(const onnx::GraphProto& graph) {
     for (const auto& attribute : node.attribute()) add(hash, attribute);
   }
   for (const auto& tensor : graph.initializer()) {
-    add(hash, tensor, tensor.name().starts_with(onnx_metadata::kConstant));
+    add_type(hash, tensor);
+    if (!tensor.name().starts_with(onnx_metadata::kConstant)) continue;
+    if (file == nullptr || !file->is_cut(tensor)) {
+      add_numbers(hash, tensor, tensor.raw_data());
+      continue;
+    }
+    const Tensor numbers = file->tensor(tensor);
+    add_numbers(
+        hash, tensor,
+        {reinterpret_cast<const char*>(numbers.data()), static_cast<size_t>(numbers.bytes())});
   }
   for (const auto& value : graph.input()) add(hash, value);
   for (const auto& value : graph.output()) add(hash, value);

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <string>
+
+#include "rung/io/onnx/onnx_file.h"
 
 namespace rung {
 
 /// A number for what the graph of a file computes: its nodes, inputs, outputs, constants, and the
 /// names, types and shapes of its weights, but not their numbers, which may be trained elsewhere.
-std::string onnx_digest(const onnx::GraphProto& graph);
+/// `file`: what the graph was read from, without the numbers of large constants.
+std::string onnx_digest(const onnx::GraphProto& graph, const OnnxFile* file = nullptr);
 
 /// Keys of a file's metadata with which rung restores a graph of its own.
 namespace onnx_metadata {

@@ -1,20 +1,66 @@
 #include "rung/io/onnx/onnx_file.h"
 
 #include <fcntl.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <unordered_map>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/io/mapped_file.h"
+#include "rung/io/onnx/cut_weights.h"
 
 namespace rung {
+
+/// The graph's initializers: where the large ones lie in the file, and what was read.
+class OnnxWeights {
+ public:
+  struct Weight {
+    WeightPlace place;
+    Tensor tensor;
+  };
+
+  OnnxWeights(const std::filesystem::path& path, const onnx::GraphProto& graph,
+              const std::vector<WeightPlace>& places)
+      : path_(path), file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+    if (file_ < 0) fail_user("cannot read {}: {}", path.string(), std::strerror(errno));
+    for (int i = 0; i < graph.initializer_size(); ++i) {
+      by_proto_[&graph.initializer(i)].place = places.at(static_cast<size_t>(i));
+    }
+  }
+  ~OnnxWeights() { ::close(file_); }
+  OnnxWeights(const OnnxWeights&) = delete;
+  OnnxWeights& operator=(const OnnxWeights&) = delete;
+
+  /// Null for a tensor that is no initializer of the graph.
+  Weight* find(const onnx::TensorProto& proto) {
+    const auto found = by_proto_.find(&proto);
+    return found == by_proto_.end() ? nullptr : &found->second;
+  }
+
+  /// Reads rather than maps: the numbers lie at any byte, and must be copied to where floats may.
+  std::shared_ptr<Storage> read(const WeightPlace& place) const {
+    auto out = allocate(place.bytes);
+    for (size_t done = 0; done < place.bytes;) {
+      const auto count = ::pread(file_, out->data() + done, place.bytes - done,
+                                 static_cast<off_t>(place.offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail_user("cannot read {}: {}", path_.string(), std::strerror(errno));
+      if (count == 0) fail_user("cannot read {}: somebody cut it short", path_.string());
+      done += static_cast<size_t>(count);
+    }
+    return out;
+  }
+
+ private:
+  std::filesystem::path path_;
+  int file_;
+  std::unordered_map<const onnx::TensorProto*, Weight> by_proto_;
+};
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -128,7 +174,21 @@ std::shared_ptr<Storage> external(const TensorProto& proto, const fs::path& fold
   return copy;
 }
 
-Tensor read_tensor(const OnnxFile& file, const TensorProto& proto) {
+void check_bytes(const TensorProto& proto, size_t have, DType dtype, const Shape& shape) {
+  const int64_t need = element_count(shape) * size_of(dtype);
+  if (static_cast<int64_t>(have) == need) return;
+  fail_user("tensor {} has {} bytes, and {}{} needs {}", quoted(proto.name()), have, name(dtype),
+            to_string(shape), need);
+}
+
+/// Whether numbers in this field of a TensorProto lie there as they do in memory.
+bool fits(int32_t field, DType dtype) {
+  return field == TensorProto::kRawDataFieldNumber ||
+         (field == TensorProto::kFloatDataFieldNumber && dtype == DType::kF32) ||
+         (field == TensorProto::kDoubleDataFieldNumber && dtype == DType::kF64);
+}
+
+Tensor read_tensor(const OnnxFile& file, const TensorProto& proto, const WeightPlace& place) {
   const auto dtype = ops::dtype_from_onnx(proto.data_type());
   if (!dtype) {
     fail_unsupported("tensor {} is of type {}, which rung lacks", quoted(proto.name()),
@@ -141,11 +201,16 @@ Tensor read_tensor(const OnnxFile& file, const TensorProto& proto) {
   if (proto.data_location() == TensorProto::EXTERNAL) {
     return Tensor(*dtype, shape, external(proto, file.folder, bytes));
   }
-  if (proto.has_raw_data()) {
-    if (static_cast<int64_t>(proto.raw_data().size()) != bytes) {
-      fail_user("tensor {} has {} bytes, and {}{} needs {}", quoted(proto.name()),
-                proto.raw_data().size(), name(*dtype), to_string(shape), bytes);
+  if (place.bytes > 0) {
+    if (!fits(place.field, *dtype)) {
+      fail_user("tensor {} is {}, and holds numbers of another type", quoted(proto.name()),
+                name(*dtype));
     }
+    check_bytes(proto, place.bytes, *dtype, shape);
+    return Tensor(*dtype, shape, file.weights->read(place));
+  }
+  if (proto.has_raw_data()) {
+    check_bytes(proto, proto.raw_data().size(), *dtype, shape);
     const bool aligned = reinterpret_cast<uintptr_t>(proto.raw_data().data()) %
                              static_cast<uintptr_t>(size_of(*dtype)) ==
                          0;
@@ -168,28 +233,19 @@ Tensor read_tensor(const OnnxFile& file, const TensorProto& proto) {
   return out;
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(const fs::path& path) : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (number_ < 0) fail_user("cannot read {}: {}", path.string(), std::strerror(errno));
-    struct stat info {};
-    if (::fstat(number_, &info) == 0 && S_ISDIR(info.st_mode)) {
-      ::close(number_);
-      fail_user("cannot read {}: it is a folder", path.string());
-    }
-  }
-  ~Descriptor() { ::close(number_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
 }  // namespace
 
-Tensor OnnxFile::tensor(const TensorProto& proto) const { return read_tensor(*this, proto); }
+Tensor OnnxFile::tensor(const TensorProto& proto) const {
+  auto* weight = weights->find(proto);
+  if (weight == nullptr) return read_tensor(*this, proto, {});
+  if (!weight->tensor.defined()) weight->tensor = read_tensor(*this, proto, weight->place);
+  return weight->tensor;
+}
+
+bool OnnxFile::is_cut(const TensorProto& proto) const {
+  const auto* weight = weights->find(proto);
+  return weight != nullptr && weight->place.bytes > 0;
+}
 
 ops::OnnxAttributes OnnxFile::attributes(const onnx::NodeProto& node) const {
   using onnx::AttributeProto;
@@ -225,14 +281,13 @@ ops::OnnxAttributes OnnxFile::attributes(const onnx::NodeProto& node) const {
 }
 
 OnnxFile read_onnx(const fs::path& path) {
-  const Descriptor file(path);
-  google::protobuf::io::FileInputStream stream(file.number(), 1 << 20);
-  OnnxFile out{std::make_shared<onnx::ModelProto>(), path.parent_path()};
-  google::protobuf::io::CodedInputStream coded(&stream);
-  const bool parsed = out.proto->ParseFromCodedStream(&coded) && coded.ConsumedEntireMessage();
-  if (!parsed || !out.proto->has_graph()) {
+  const auto bytes = map_file(path);
+  const auto cut = cut_weights({reinterpret_cast<const char*>(bytes->data()), bytes->bytes()});
+  OnnxFile out{std::make_shared<onnx::ModelProto>(), path.parent_path(), nullptr};
+  if (!cut || !out.proto->ParseFromString(cut->rest) || !out.proto->has_graph()) {
     fail_user("{} is no ONNX model, or is cut short", path.string());
   }
+  out.weights = std::make_shared<OnnxWeights>(path, out.proto->graph(), cut->places);
   return out;
 }
 

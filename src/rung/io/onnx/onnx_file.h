@@ -9,21 +9,26 @@
 
 namespace rung {
 
+class OnnxWeights;
+
 /// An ONNX model as it stands in its file.
 struct OnnxFile {
-  std::shared_ptr<onnx::ModelProto> proto;
-  std::filesystem::path folder;  ///< external data lies within
+  std::shared_ptr<onnx::ModelProto> proto;  ///< large initializers lack their numbers: see tensor
+  std::filesystem::path folder;             ///< external data lies within
+  std::shared_ptr<OnnxWeights> weights;     ///< the graph's initializers, each read once
 
-  /// A tensor of the model, a part of `proto`; large ones view the parsed file, or the mapped
-  /// external one. Throws a user error that names it: sizes below 0 or too large, bytes that differ
-  /// from what they need, external data outside of the folder or cut short; an unsupported error
-  /// for types that rung lacks.
+  /// A tensor of the model, a part of `proto`. Initializers are read from the file when first asked
+  /// for, and share memory ever after; external ones view the mapped file. Throws a user error that
+  /// names it: sizes below 0 or too large, bytes that differ from what they need, external data
+  /// outside of the folder or cut short; an unsupported error for types that rung lacks.
   Tensor tensor(const onnx::TensorProto& proto) const;
+  /// Whether `proto` lacks its numbers.
+  bool is_cut(const onnx::TensorProto& proto) const;
   /// Attributes but graphs, which `onnx_graph` returns.
   ops::OnnxAttributes attributes(const onnx::NodeProto& node) const;
 };
 
-/// Parses a file. Its bytes are held once. Throws a user error that names it where it is none.
+/// Parses a file, all but its large weights. Throws a user error that names it where it is none.
 OnnxFile read_onnx(const std::filesystem::path& path);
 
 }  // namespace rung

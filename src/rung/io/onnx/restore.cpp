@@ -103,7 +103,7 @@ std::optional<Model> restore_onnx(const OnnxFile& file) {
   const std::string* graph = find_text(*file.proto, onnx_metadata::kGraph);
   const std::string* digest = find_text(*file.proto, onnx_metadata::kDigest);
   if (graph == nullptr || digest == nullptr) return std::nullopt;
-  if (*digest != onnx_digest(file.proto->graph())) return std::nullopt;
+  if (*digest != onnx_digest(file.proto->graph(), &file)) return std::nullopt;
   return Restore(file).run(*graph, find_text(*file.proto, onnx_metadata::kPacked));
 }
 
