@@ -89,7 +89,7 @@ def export(name, sets, path, opset=17):
     torch.manual_seed(SEED)
     module = torchvision.models
     segments = "deeplab" in name or "fcn_" in name or "lraspp" in name
-    arguments = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    arguments = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     if name == "googlenet":
         arguments["aux_logits"] = False
     if segments:
