@@ -1,5 +1,6 @@
 #include "rung/io/load_weights.h"
 
+#include <algorithm>
 #include <set>
 
 #include "rung/base/error.h"
@@ -7,6 +8,8 @@
 
 namespace rung {
 namespace {
+
+constexpr std::string_view kParallel = "module.";
 
 bool counts_batches(std::string_view name) { return name.ends_with("num_batches_tracked"); }
 
@@ -34,11 +37,29 @@ Weights renamed(const Weights& tensors, const LoadWeightsOptions& options) {
   Weights out;
   for (const auto& [name, tensor] : tensors) {
     const std::string to = options.rename(name);
+    if (to.empty()) continue;
     if (!out.emplace(to, tensor).second) {
       fail_user("two tensors of the file become {}, one of them {}", quoted(to), quoted(name));
     }
   }
   return out;
+}
+
+// Takes DataParallel's prefix off, if it is one.
+bool without_prefix(Weights& tensors, const Graph& graph) {
+  const auto has_prefix = [](const std::string& name) { return name.starts_with(kParallel); };
+  const auto params = graph.params();
+  if (tensors.empty() ||
+      !std::all_of(tensors.begin(), tensors.end(),
+                   [&](const auto& item) { return has_prefix(item.first); }) ||
+      std::any_of(params.begin(), params.end(),
+                  [&](NodeId id) { return has_prefix(graph.node(id).name); })) {
+    return false;
+  }
+  Weights out;
+  for (auto& [name, tensor] : tensors) out[name.substr(kParallel.size())] = std::move(tensor);
+  tensors = std::move(out);
+  return true;
 }
 
 // Why `tensor` cannot be this weight, or nothing.
@@ -59,8 +80,12 @@ std::string WeightReport::text() const {
 }
 
 WeightReport load_weights(Model& model, const Weights& tensors, const LoadWeightsOptions& options) {
-  const Weights given = renamed(tensors, options);
+  Weights given = renamed(tensors, options);
   WeightReport report;
+  report.notes = options.notes;
+  if (without_prefix(given, model.graph)) {
+    report.notes.push_back(quoted(kParallel) + " taken off every name");
+  }
   Weights loaded;
   std::set<std::string, std::less<>> wanted;
   for (const NodeId id : model.graph.params()) {

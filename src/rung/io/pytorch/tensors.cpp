@@ -1,0 +1,182 @@
+#include "rung/io/pytorch/tensors.h"
+
+#include <cstring>
+#include <numeric>
+#include <optional>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/io/mapped_file.h"
+
+namespace rung {
+namespace {
+
+using Object = PickleObject;
+using Kind = PickleObject::Kind;
+
+struct StorageType {
+  std::string_view name;
+  std::optional<DType> dtype;  ///< none: rung lacks it
+  size_t bytes;
+};
+constexpr StorageType kTypes[] = {{"torch.FloatStorage", DType::kF32, 4},
+                                  {"torch.DoubleStorage", DType::kF64, 8},
+                                  {"torch.HalfStorage", DType::kF16, 2},
+                                  {"torch.BFloat16Storage", DType::kBF16, 2},
+                                  {"torch.CharStorage", DType::kI8, 1},
+                                  {"torch.ByteStorage", DType::kU8, 1},
+                                  {"torch.ShortStorage", DType::kI16, 2},
+                                  {"torch.IntStorage", DType::kI32, 4},
+                                  {"torch.LongStorage", DType::kI64, 8},
+                                  {"torch.BoolStorage", DType::kBool, 1},
+                                  {"torch.ComplexFloatStorage", std::nullopt, 8},
+                                  {"torch.ComplexDoubleStorage", std::nullopt, 16}};
+
+const StorageType& type_of(const Object& storage) {
+  for (const StorageType& type : kTypes) {
+    if (type.name == storage.items.at(0)->text) return type;
+  }
+  fail_bug("no storage type {}", quoted(storage.items[0]->text));
+}
+
+// Sizes or strides: whole numbers of 0 or more.
+std::vector<int64_t> numbers(const Object& tuple, const std::string& what) {
+  std::vector<int64_t> out;
+  if (tuple.kind != Kind::kTuple) fail_user("{} has {} as sizes", what, name(tuple.kind));
+  for (const Object* item : tuple.items) {
+    if (item->kind != Kind::kInt || item->whole < 0 || !item->text.empty()) {
+      fail_user("{} has sizes or strides that are no whole numbers of 0 or more", what);
+    }
+    out.push_back(item->whole);
+  }
+  return out;
+}
+
+/// A tensor of the pickle, checked: every element lies inside its storage.
+struct Layout {
+  DType dtype;
+  Shape shape;
+  std::vector<int64_t> strides;  ///< in elements
+  int64_t offset, elements;
+  bool dense;  ///< row-major, without gaps
+};
+
+bool is_dense(const Shape& shape, const std::vector<int64_t>& strides) {
+  int64_t expected = 1;
+  for (size_t axis = shape.size(); axis-- > 0;) {
+    if (shape[axis] != 1 && strides[axis] != expected) return false;
+    expected *= shape[axis];
+  }
+  return true;
+}
+
+Layout read_layout(const Object& tensor, const std::string& what) {
+  const Object& storage = *tensor.items.at(0);
+  const StorageType& type = type_of(storage);
+  if (!type.dtype) fail_unsupported("{} has elements of {}, which rung lacks", what, type.name);
+  const bool marked = tensor.items.size() == 7 && tensor.items[6]->kind != Kind::kNone;
+  if (marked) fail_unsupported("{} is a view that negates or conjugates its memory", what);
+  const Object& offset = *tensor.items.at(1);
+  if (offset.kind != Kind::kInt || offset.whole < 0 || !offset.text.empty())
+    fail_user("{} has a broken offset", what);
+
+  Layout layout{.dtype = *type.dtype,
+                .shape = numbers(*tensor.items.at(2), what),
+                .strides = numbers(*tensor.items.at(3), what),
+                .offset = offset.whole,
+                .elements = 0,
+                .dense = false};
+  if (layout.strides.size() != layout.shape.size()) {
+    fail_user("{} has {} sizes and {} strides", what, layout.shape.size(), layout.strides.size());
+  }
+  try {
+    layout.elements = element_count(layout.shape);
+  } catch (const Error& error) {
+    throw Error(error.kind(), fmt::format("{}: {}", what, error.what()));
+  }
+  layout.dense = layout.elements == 0 || is_dense(layout.shape, layout.strides);
+  if (layout.elements == 0) {
+    layout.offset = 0;
+    return layout;
+  }
+  // The last element, counted without overflow: no term may pass what is left.
+  int64_t left = storage.whole - 1;
+  const auto spend = [&](int64_t steps, int64_t stride) {
+    if (stride != 0 && steps > left / stride) left = -1;
+    if (left >= 0) left -= steps * stride;
+  };
+  spend(1, layout.offset);
+  for (size_t axis = 0; axis < layout.shape.size() && left >= 0; ++axis) {
+    spend(layout.shape[axis] - 1, layout.strides[axis]);
+  }
+  if (left < 0) {
+    fail_user("{} reaches outside of its memory: offset {}, sizes {}, strides {}, {} elements",
+              what, layout.offset, to_string(layout.shape), to_string(layout.strides),
+              storage.whole);
+  }
+  if (layout.elements > storage.whole) {
+    fail_unsupported("{} is expanded: {} repeats the {} elements of its memory", what,
+                     to_string(layout.shape), storage.whole);
+  }
+  return layout;
+}
+
+Tensor gather(const Layout& layout, const std::byte* memory) {
+  Tensor out(layout.dtype, layout.shape);
+  const auto item = static_cast<size_t>(size_of(layout.dtype));
+  std::vector<int64_t> index(layout.shape.size(), 0);
+  int64_t at = layout.offset;
+  for (std::byte* to = out.data(); to != out.data() + out.bytes(); to += item) {
+    std::memcpy(to, memory + static_cast<size_t>(at) * item, item);
+    for (size_t axis = index.size(); axis-- > 0;) {
+      at += layout.strides[axis];
+      if (++index[axis] < layout.shape[axis]) break;
+      at -= layout.strides[axis] * layout.shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+size_t element_bytes(const Object& storage) { return type_of(storage).bytes; }
+
+Weights read_tensors(const Object& dict, const StorageSource& source, int64_t most_copied,
+                     const std::string& file) {
+  Weights out;
+  int64_t copied = 0;
+  for (size_t i = 0; i < dict.items.size(); i += 2) {
+    const Object& value = *dict.items[i + 1];
+    if (value.kind != Kind::kTensor) continue;
+    const Object& key = *dict.items[i];
+    if (key.kind != Kind::kText) {
+      fail_user("{} has a tensor under {}, where its name belongs", file, name(key.kind));
+    }
+    const std::string what = fmt::format("tensor {} of {}", quoted(key.text), file);
+    const Layout layout = read_layout(value, what);
+    const Object& storage = *value.items[0];
+    const size_t item = element_bytes(storage);
+    if (storage.whole > INT64_MAX / 16) fail_user("{} has absurdly large memory", what);
+    const auto memory = source(storage.text, static_cast<size_t>(storage.whole) * item);
+    Tensor tensor;
+    if (layout.dense) {
+      tensor = Tensor(layout.dtype, layout.shape,
+                      slice_storage(memory, static_cast<size_t>(layout.offset) * item,
+                                    static_cast<size_t>(layout.elements) * item));
+    } else {
+      copied += layout.elements * static_cast<int64_t>(item);
+      if (copied > most_copied) {
+        fail_user("{}: with the tensors before it, copies would take {}, much more than the file",
+                  what, bytes_text(copied));
+      }
+      tensor = gather(layout, memory->data());
+    }
+    if (!out.emplace(key.text, std::move(tensor)).second) {
+      fail_user("{} stands twice in its dict", what);
+    }
+  }
+  return out;
+}
+
+}  // namespace rung
