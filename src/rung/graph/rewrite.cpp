@@ -95,20 +95,83 @@ Graph retype(const Graph& graph, const std::map<std::string, TensorType, std::le
   return std::move(copier.to);
 }
 
-Graph extract(const Graph& graph, std::span<const Output> outputs) {
+const std::string& only_input(const std::vector<std::string>& inputs, const Shape& shape) {
+  if (inputs.size() == 1) return inputs.front();
+  std::vector<std::string> names;
+  for (const auto& name : inputs) names.push_back(quoted(name));
+  fail_user("the sizes {} are for which input? the network has {}", to_string(shape),
+            names.empty() ? "none" : join(names, ", "));
+}
+
+Graph resize_inputs(const Graph& graph, const InputShapes& shapes) {
+  std::vector<std::string> names;
+  for (const NodeId id : graph.inputs()) names.push_back(graph.node(id).name);
+  std::map<std::string, TensorType, std::less<>> types;
+  for (const auto& [given, shape] : shapes) {
+    const std::string& name = given.empty() ? only_input(names, shape) : given;
+    const auto id = graph.find(name);
+    TensorType type;
+    if (id && graph.op_as<ops::Input>(*id) != nullptr) {
+      type = graph.type({*id, 0});
+      if (type.rank() != shape.size()) {
+        fail_user("input {} is {}, and the sizes {} are given", quoted(name), to_string(type),
+                  to_string(shape));
+      }
+      type.shape = shape;
+    }
+    types[name] = type;
+  }
+  return types.empty() ? graph : retype(graph, types);
+}
+
+namespace {
+
+// What a reader gets in place of a value, if anything.
+const NewInput* instead_of(std::span<const NewInput> inputs, Value value,
+                           std::optional<NodeId> reader) {
+  const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const NewInput& input) {
+    const auto& only = input.readers;
+    return input.value == value &&
+           (only.empty() || (reader && std::find(only.begin(), only.end(), *reader) != only.end()));
+  });
+  return found == inputs.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Graph extract(const Graph& graph, std::span<const Output> outputs,
+              std::span<const NewInput> inputs) {
   std::vector<bool> needed(graph.size(), false);
-  for (const auto& output : outputs) needed[static_cast<size_t>(output.value.node.index)] = true;
-  for (size_t i = graph.size(); i-- > 0;) {
-    if (!needed[i]) continue;
-    for (const Value value : graph.nodes()[i].inputs) {
+  std::map<const NewInput*, Value> made;  // those that somebody reads, in their order
+  const auto need = [&](Value value, std::optional<NodeId> reader) {
+    if (const NewInput* input = instead_of(inputs, value, reader)) {
+      made.try_emplace(input);
+    } else {
       needed[static_cast<size_t>(value.node.index)] = true;
     }
+  };
+  for (const auto& output : outputs) need(output.value, std::nullopt);
+  for (size_t i = graph.size(); i-- > 0;) {
+    if (!needed[i]) continue;
+    for (const Value value : graph.nodes()[i].inputs) need(value, graph.id(i));
   }
   Copier copier(graph);
+  for (auto& [input, value] : made) value = {copier.to.add(input->name, input->op, {}), 0};
+  const auto copied = [&](Value value, std::optional<NodeId> reader) {
+    const NewInput* input = instead_of(inputs, value, reader);
+    return input == nullptr ? copier(value) : made.at(input);
+  };
   for (size_t i = 0; i < graph.size(); ++i) {
-    if (needed[i]) copier.copy(i);
+    if (!needed[i]) continue;
+    const Node& node = graph.nodes()[i];
+    std::vector<Value> values;
+    values.reserve(node.inputs.size());
+    for (const Value value : node.inputs) values.push_back(copied(value, graph.id(i)));
+    copier.add(i, node.name, node.op, std::move(values));
   }
-  for (const auto& output : outputs) copier.to.add_output(output.name, copier(output.value));
+  for (const auto& output : outputs) {
+    copier.to.add_output(output.name, copied(output.value, std::nullopt));
+  }
   copier.copy_notes(same);
   return std::move(copier.to);
 }

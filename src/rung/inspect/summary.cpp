@@ -11,16 +11,17 @@
 #include "rung/graph/taps.h"
 
 namespace rung {
+
+std::string value_name(const Graph& graph, Value value) {
+  const Node& node = graph.node(value.node);
+  return node.types.size() == 1 ? node.name : fmt::format("{}:{}", node.name, value.port);
+}
+
 namespace {
 
 // A file may declare sizes whose sum no machine number holds; a report must not break on it.
 void add_to(int64_t& total, int64_t value) {
   if (__builtin_add_overflow(total, value, &total)) total = std::numeric_limits<int64_t>::max();
-}
-
-std::string value_name(const Graph& graph, Value value) {
-  const Node& node = graph.node(value.node);
-  return node.types.size() == 1 ? node.name : fmt::format("{}:{}", node.name, value.port);
 }
 
 std::string type_text(const TensorType& type) {

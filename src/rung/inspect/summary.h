@@ -33,6 +33,9 @@ struct Summary {
   int64_t macs = 0;  ///< of one run at the sizes of the graph
 };
 
+/// The name of a value: its node's, with ":1" of several outputs.
+std::string value_name(const Graph& graph, Value value);
+
 Summary summarize(const Graph& graph, const std::string& model_name = {});
 
 /// A table of the rows, then the totals, inputs, outputs and the plan of every skip.

@@ -85,20 +85,23 @@ class Loader {
     const auto& graph = file_.proto->graph();
     std::set<std::string> initializers;
     for (const auto& tensor : graph.initializer()) initializers.insert(tensor.name());
-    std::map<std::string, size_t> by_name;
+    std::vector<const onnx::ValueInfoProto*> given;
+    std::vector<std::string> names;
     for (const auto& input : graph.input()) {
       if (initializers.contains(input.name())) continue;  // a default that nobody needs to give
       if (options_.numbers.contains(input.name())) continue;
-      read_input(input, by_name);
+      given.push_back(&input);
+      names.push_back(input.name());
     }
     for (const auto& [name, shape] : options_.shapes) {
-      const bool exists = std::any_of(inputs_.begin(), inputs_.end(),
-                                      [&](const GraphInput& input) { return input.name == name; });
-      if (exists) continue;
-      std::vector<std::string> names;
-      for (const auto& input : inputs_) names.push_back(input.name);
-      fail_user("there is no input {}; the inputs are {}", quoted(name), rung::join(names, ", "));
+      const std::string& full = name.empty() ? only_input(names, shape) : name;
+      if (std::find(names.begin(), names.end(), full) == names.end()) {
+        fail_user("there is no input {}; the inputs are {}", quoted(full), rung::join(names, ", "));
+      }
+      shapes_[full] = shape;
     }
+    std::map<std::string, size_t> by_name;
+    for (const auto* input : given) read_input(*input, by_name);
   }
 
   void read_input(const onnx::ValueInfoProto& info, std::map<std::string, size_t>& by_name) {
@@ -111,8 +114,8 @@ class Loader {
       fail_unsupported("the input {} is of ONNX's type {}, which rung lacks", quoted(info.name()),
                        tensor.elem_type());
     }
-    const auto given = options_.shapes.find(info.name());
-    const bool has_example = given != options_.shapes.end();
+    const auto given = shapes_.find(info.name());
+    const bool has_example = given != shapes_.end();
     if (!tensor.has_shape() && !has_example) {
       fail_user("the file does not say the shape of the input {}; give an example's",
                 quoted(info.name()));
@@ -264,24 +267,12 @@ class Loader {
 
   OnnxFile file_;
   const OnnxOptions& options_;
+  InputShapes shapes_;  ///< the examples, by the inputs' full names
   std::vector<GraphInput> inputs_;
   std::vector<Symbol> symbols_;
   std::vector<Trial> trials_;
   std::vector<size_t> tried_;  ///< by symbol: how many other sizes
 };
-
-/// The restored network at the user's example sizes.
-Model at_shapes(Model model, const OnnxOptions& options) {
-  std::map<std::string, TensorType, std::less<>> types;
-  for (const auto& [name, shape] : options.shapes) {
-    const auto id = model.graph.find(name);
-    const auto* input = id ? model.graph.op_as<ops::Input>(*id) : nullptr;
-    if (input == nullptr) fail_user("there is no input {}", quoted(name));
-    types[name] = TensorType(input->type.dtype, shape, input->type.roles);
-  }
-  if (!types.empty()) model.graph = retype(model.graph, types);
-  return model;
-}
 
 }  // namespace
 
@@ -307,7 +298,8 @@ Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options, O
     OnnxFile file = read_onnx(path);
     if (auto model = options.ignore_metadata ? std::nullopt : restore_onnx(file)) {
       result = {.operators = {}, .restored = true};
-      return at_shapes(std::move(*model), options);
+      model->graph = resize_inputs(model->graph, options.shapes);
+      return std::move(*model);
     }
     return Loader(std::move(file), options).load(result);
   } catch (const Error& error) {

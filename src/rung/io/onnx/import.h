@@ -10,7 +10,8 @@
 namespace rung {
 
 struct OnnxOptions {
-  /// Example sizes of inputs by name, where the file leaves some free. Missing: 1 for a batch, and
+  /// Example sizes of inputs by name (an empty one stands for the only input), where the file
+  /// leaves some free. Missing: 1 for a batch, and
   /// for the others the first of a few usual sizes that fits the network.
   std::map<std::string, Shape, std::less<>> shapes = {};
   /// Inputs that become constants: what the network is asked to do (a shape, a rate, a flag) rather
