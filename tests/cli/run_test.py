@@ -3,23 +3,17 @@
     run_test.py RUNG        RUNG: the command. Comparisons with PyTorch say so where it is missing.
 """
 
-import json
 import pathlib
 import struct
-import subprocess
 import sys
-import tempfile
-import unittest
+
+import command
+from command import CommandTest, read_safetensors, rung
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "python"))
 
-RUNG = ""
 BLOCK = ["zoo:skip_connection_block", "--set", "in=64", "--set", "out=128"]
 SMALL = ["zoo:skip_connection_block", "--set", "in=3", "--set", "out=5", "--set", "size=8"]
-
-
-def rung(*arguments):
-    return subprocess.run([RUNG, *map(str, arguments)], capture_output=True, text=True, timeout=120)
 
 
 def read_npy(path):
@@ -40,31 +34,8 @@ def write_npy(path, shape, values):
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + body)
 
 
-def read_safetensors(path):
-    """Name -> shape."""
-    data = path.read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8 : 8 + length])
-    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
-
-
-class Run(unittest.TestCase):
-    def setUp(self):
-        self.temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(self.temporary.cleanup)
-        self.folder = pathlib.Path(self.temporary.name)
-
-    def prints(self, *arguments):
-        done = rung("run", *arguments)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stderr, "")
-        return done.stdout
-
-    def refuses(self, code, *arguments):
-        done = rung("run", *arguments)
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        self.assertTrue(done.stderr.startswith("error: "), done.stderr)
-        return done.stderr
+class Run(CommandTest):
+    VERB = "run"
 
     def row(self, text, name):
         """The line of the report about a value, in cells."""
@@ -258,5 +229,4 @@ def white_png(width, height):
 
 
 if __name__ == "__main__":
-    RUNG = sys.argv.pop(1)
-    unittest.main()
+    command.main()

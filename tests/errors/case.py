@@ -83,3 +83,49 @@ def png(width, height, channels=3, value=128, rows=None):
     rows = b"".join(b"\x00" + bytes([value]) * width * channels for _ in range(height)) if rows is None else rows
     head = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+# --- ONNX: protobuf by hand
+
+
+def proto(*fields):
+    """(number, value) pairs: whole numbers, and text, bytes or messages."""
+    def varint(value):
+        out = b""
+        while value > 127:
+            out, value = out + bytes([value & 127 | 128]), value >> 7
+        return out + bytes([value])
+
+    out = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            out += varint(number << 3) + varint(value)
+        else:
+            value = value.encode() if isinstance(value, str) else value
+            out += varint(number << 3 | 2) + varint(len(value)) + value
+    return out
+
+
+def onnx_value(name, sizes):
+    """An input or output; a size that is a text is free."""
+    dims = [(1, proto((2 if isinstance(size, str) else 1, size))) for size in sizes]
+    return proto((1, name), (2, proto((1, proto((1, 1), (2, proto(*dims)))))))
+
+
+def onnx_file(sizes=(1, 3, 8, 8), node="Relu", opset=17):
+    """x -> layer -> y, with one operator."""
+    layer = proto((1, "x"), (2, "y"), (3, "/layer/" + node), (4, node))
+    content = proto((1, layer), (2, "net"), (11, onnx_value("x", sizes)), (12, onnx_value("y", sizes)))
+    return proto((1, 8), (7, content), (8, proto((1, ""), (2, opset))))
+
+
+def torch_zip(*names):
+    """An archive as PyTorch makes them, of empty files."""
+    import io
+    import zipfile
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo("net/" + name), b"")
+    return out.getvalue()

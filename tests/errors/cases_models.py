@@ -3,7 +3,7 @@
 import json
 import struct
 
-from case import CONV, WEIGHT, X, Case, floats, folder, graph, link_to, png, rung_file, safetensors
+from case import CONV, WEIGHT, X, Case, floats, folder, graph, link_to, png, rung_file, safetensors, torch_zip
 
 TITLE = "Networks and their files"
 
@@ -53,10 +53,12 @@ CASES = [
     Case("a folder instead of a file", "rung show net.rung", "cannot read net.rung: it is a folder, not a file", files={"net.rung": folder}),
     Case("a link that leads to itself", "rung show net.rung", "cannot read net.rung: Too many levels of symbolic links", files={"net.rung": link_to("net.rung")}),
     Case("a device instead of a file", "rung show /dev/zero", "cannot read /dev/zero: it is a device or pipe, not a file"),
-    broken("an empty file", "net.rung is not a safetensors file: it has only 0 bytes", b""),
-    broken("a file of a few bytes", "net.rung is not a safetensors file: it has only 4 bytes", b"rung"),
-    broken("a picture instead of a network", "net.rung is not a safetensors file: its header would have 727905341920923785 bytes (at most 100000000)", png(4, 4)),
-    broken("a PyTorch checkpoint instead of a network", "net.rung is a PyTorch or zip archive, not safetensors; in Python, safetensors.torch.save_file(state_dict, path) writes one", b"PK\x03\x04" + bytes(100)),
+    broken("an empty file", "net.rung is empty, not a network", b""),
+    broken("a text instead of a network", "net.rung is a text file, not a network", b"rung", more=("networks  zoo:NAME, and .rung, .onnx, .pt (TorchScript) and .pt2 files",)),
+    broken("a file of a few bytes", "net.rung is not a safetensors file: it has only 4 bytes", b"\x01\x02\x03\x04"),
+    broken("a picture instead of a network", "net.rung is a PNG picture, not a network", png(4, 4)),
+    broken("a PyTorch checkpoint instead of a network", "net.rung is a PyTorch checkpoint (torch.save): weights, not a network", torch_zip("data.pkl", "data/0"),
+           more=("load them into one: rung run MODEL --weights net.rung", "torch.onnx.export")),
     broken("weights without a graph", "net.rung holds weights but no graph; a model file is made by rung (`rung join -o`), bare weights are loaded into one with --weights", safetensors({"w": ("F32", [2], floats(2))})),
     broken("a file cut within its header", "net.rung is cut short: its header has 612 bytes, the file only 200", GOOD[:200]),
     broken("a file cut within its weights", "net.rung is cut short: tensor 'conv.weight' ends at byte 432 of its data, which has 392", GOOD[:-40]),

@@ -4,7 +4,7 @@ from case import Case
 
 TITLE = "The command line"
 CASES = [
-    Case("no verb", "rung", "no verb given; the verbs are show, join, models, run, train"),
+    Case("no verb", "rung", "no verb given; the verbs are show, join, tap, convert, diff, models, run, train"),
     Case("a verb that is misspelt", "rung jion zoo:resnet18", "unknown verb 'jion'; did you mean join?"),
     Case("an option before the verb", "rung --verbose models", "'--verbose' stands before the verb; options follow it: rung models …"),
     Case("an option that is misspelt", "rung show zoo:resnet18 --jsn", "rung show: unknown option '--jsn'; did you mean --json?"),
@@ -17,5 +17,5 @@ CASES = [
     Case("the unknown network of models", "rung models resnet19", "unknown network 'resnet19'; the nearest are resnet18, resnet34, resnet50"),
     Case("two lists at once", "rung show zoo:resnet18 --taps 'layer*' --json", "--json goes with the layers, not with --taps; give one of the two"),
     Case("a picture onto a device", "rung show zoo:resnet18 --svg /dev/null", "cannot write /dev/null: it is a device or a pipe, not a file"),
-    Case("an empty argument", "rung show ''", "MODEL is empty; give zoo:NAME or a .rung file"),
+    Case("an empty argument", "rung show ''", "MODEL is empty; give zoo:NAME or a file"),
 ]

@@ -11,7 +11,7 @@
 #include "rung/base/file.h"
 #include "rung/base/table.h"
 #include "rung/base/text.h"
-#include "rung/cli/open_model.h"
+#include "rung/cli/model_arguments.h"
 #include "rung/cli/read_input.h"
 #include "rung/cli/verbs.h"
 #include "rung/exec/eager/convert.h"
@@ -30,7 +30,7 @@ namespace {
 struct RunOptions {
   std::string model;
   std::vector<std::string> inputs;
-  std::vector<std::string> settings;
+  ModelOptions opening;
   std::string weights;
   std::vector<std::string> taps;
   std::optional<std::string> output;
@@ -264,7 +264,7 @@ void run_verb(const RunOptions& options) {
   check_output(options);
   const at::Device device = find_device(options.device);
   use_threads(options.threads);
-  Model model = open_model(options.model, parse_settings(options.settings));
+  Model model = open_model(options.model, options_for(options.opening));
   check_one(model.graph, options);
   check_comparable(model.graph, options);
   TensorMap inputs = read_inputs(model.graph, options);
@@ -289,13 +289,13 @@ void add_run(CLI::App& app) {
                            const char* form) {
     verb->add_option(name, into, what)->type_name(form)->allow_extra_args(false);
   };
-  verb->add_option("MODEL", options->model, "zoo:NAME or a .rung file")->required();
+  verb->add_option("MODEL", options->model, kModelHelp)->required();
   list("--input", options->inputs,
        "What an input is given: a file (.npy, .safetensors, .png, .jpg), or randn:SHAPE, "
        "zeros:SHAPE, ones:SHAPE (without :SHAPE, the size that the network is planned at). "
        "NAME= may be left out where there is one input",
        "[NAME=]WHAT");
-  list("--set", options->settings, "A setting of a built-in network", "KEY=VALUE");
+  add_model_options(*verb, options->opening);
   verb->add_option("--weights", options->weights,
                    "A state dict for the network; every name and shape must fit")
       ->type_name("FILE.safetensors");

@@ -5,7 +5,7 @@
 
 #include "rung/base/error.h"
 #include "rung/base/file.h"
-#include "rung/cli/open_model.h"
+#include "rung/cli/model_arguments.h"
 #include "rung/cli/verbs.h"
 #include "rung/inspect/graph_svg.h"
 #include "rung/inspect/summary.h"
@@ -17,7 +17,7 @@ struct ShowOptions {
   std::string model;
   std::string taps;
   std::optional<std::string> svg;
-  std::vector<std::string> settings;
+  ModelOptions opening;
   bool json = false;
 };
 
@@ -25,7 +25,7 @@ void show(const ShowOptions& options) {
   if (options.json && !options.taps.empty()) {
     fail_user("--json goes with the layers, not with --taps; give one of the two");
   }
-  const PartialModel partial = open_model_partly(options.model, parse_settings(options.settings));
+  const PartialModel partial = open_model_partly(options.model, options_for(options.opening));
   const Model& model = partial.model;
   std::string out;
   if (!options.taps.empty()) {
@@ -46,21 +46,21 @@ void show(const ShowOptions& options) {
 void add_show(CLI::App& app) {
   auto* verb = app.add_subcommand("show", "Prints a network: layers, shapes, roles, weights, cost");
   const auto options = std::make_shared<ShowOptions>();
-  verb->add_option("MODEL", options->model, "zoo:NAME or a .rung file")->required();
+  verb->add_option("MODEL", options->model, kModelHelp)->required();
   verb->add_option("--taps", options->taps, "Instead of the layers, the taps that match this glob")
       ->type_name("GLOB");
   verb->add_option("--svg", options->svg, "Draws the network into this file as well")
       ->type_name("FILE.svg");
-  verb->add_option("--set", options->settings, "A setting of a built-in network")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+  add_model_options(*verb, options->opening);
   verb->add_flag("--json", options->json, "JSON instead of a table");
   verb->footer(
-      "Of a broken file, everything up to the failing node is printed, then the error.\n\n"
+      "Of a broken .rung file, everything up to the failing node is printed, then the error.\n\n"
       "Examples:\n"
       "  rung show zoo:resnet50\n"
       "  rung show zoo:resnet18 --taps 'layer?'\n"
       "  rung show zoo:skip_connection_block --set in=64 --set out=128\n"
+      "  rung show resnet18.onnx --taps 'layer*'\n"
+      "  rung show super_resolution.onnx --shape 1x1x224x320\n"
       "  rung show unet.rung --svg unet.svg");
   verb->callback([options] { show(*options); });
 }

@@ -5,9 +5,11 @@
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
+#include "rung/cli/open_model.h"
 #include "rung/cli/progress.h"
 #include "rung/cli/train_pictures.h"
 #include "rung/cli/verbs.h"
+#include "rung/cli/write_model.h"
 #include "rung/train/recipe.h"
 #include "rung/train/trainer.h"
 
@@ -17,6 +19,7 @@ namespace {
 struct TrainCommand {
   std::string recipe;
   std::vector<std::string> settings;
+  OutputOptions output;
   bool resume = false;
   bool explain = false;
 };
@@ -51,8 +54,19 @@ void print_result(const TrainLog& log, const Recipe& recipe) {
               recipe.out.string().c_str());
 }
 
+// Where the best network goes besides the folder of the results: -o, else the recipe's
+// train.export.
+OutputOptions output_of(const TrainCommand& command, const Recipe& recipe) {
+  OutputOptions output = command.output;
+  if (!output.file && !recipe.exported.empty()) output.file = recipe.exported.string();
+  check_network_output(output, command.output.file ? "-o" : "train.export =");
+  if (output.opset && !output.file) fail_user("--opset is for -o OUT.onnx, which is not given");
+  return output;
+}
+
 void run_train(const TrainCommand& command) {
-  const Recipe recipe = load_recipe(command.recipe, command.settings);
+  const Recipe recipe = load_recipe(command.recipe, command.settings, open_file);
+  const OutputOptions output = output_of(command, recipe);
   if (command.explain) std::fputs(recipe.plan.explain().c_str(), stdout);
   const OpenedData data = open_data(recipe);
   const auto task = make_task(recipe, data);
@@ -88,6 +102,7 @@ void run_train(const TrainCommand& command) {
   }
   draw_predictions(*net, data, shown, *task, recipe.train, recipe.out);
   print_result(log, recipe);
+  if (output.file) save_any_model(net->model(), output);
 }
 
 }  // namespace
@@ -99,6 +114,8 @@ void add_train(CLI::App& app) {
   verb->add_option("--set", command->settings, "Changes a key of the recipe")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
+  add_output_options(*verb, command->output)
+      ->description("Writes the best network here too, .rung or .onnx; else to train.export");
   verb->add_flag("--resume", command->resume,
                  "Goes on from the last checkpoint; the result is that of an uninterrupted run");
   verb->add_flag("--explain", command->explain, "Prints the plan of the skips first");
@@ -106,6 +123,7 @@ void add_train(CLI::App& app) {
       "Results go to the folder train.out (missing: RECIPE_out beside the recipe).\n\n"
       "Examples:\n"
       "  rung train unet.toml\n"
+      "  rung train unet.toml -o unet.onnx\n"
       "  rung train unet.toml --set train.epochs=3 --set train.optimizer.lr=1e-3\n"
       "  rung train unet.toml --set skip.0.merge=add --set models.encoder.settings.in=1 --explain\n"
       "  rung train unet.toml --resume");

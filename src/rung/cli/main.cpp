@@ -1,4 +1,7 @@
-// rung: the verbs that need no LibTorch. The others are handed over to rung-torch.
+// rung: the verbs that need no LibTorch. The others are handed over to rung-torch, and so is
+// whatever opens a TorchScript or .pt2 file.
+
+#include <fmt/format.h>
 
 #include "rung/cli/program.h"
 #include "rung/cli/torch_verbs.h"
@@ -6,11 +9,12 @@
 
 int main(int argc, char** argv) {
   using namespace rung::cli;
-  const Program program{.verbs = {add_show, add_join, add_models, add_torch_verbs},
-                        .before = [](int count, char** arguments) {
-                          if (count > 1 && is_torch_verb(arguments[1])) {
-                            become_rung_torch(arguments);
-                          }
-                        }};
+  const Program program{
+      .verbs = {add_show, add_join, add_tap, add_convert, add_diff, add_models, add_torch_verbs},
+      .before = [](int count, char** arguments) {
+        if (count > 1 && is_torch_verb(arguments[1])) {
+          become_rung_torch(arguments, fmt::format("'rung {}'", arguments[1]));
+        }
+      }};
   return run_program(program, argc, argv);
 }

@@ -1,4 +1,5 @@
-// rung-torch: the verbs that need LibTorch. Users call `rung`, which becomes this program.
+// rung-torch: every verb, with LibTorch. Users call `rung`, which becomes this program where one
+// needs it.
 
 #include <c10/util/Exception.h>
 
@@ -23,5 +24,8 @@ std::optional<rung::cli::Failure> translate(const std::exception& error) {
 
 int main(int argc, char** argv) {
   using namespace rung::cli;
-  return run_program({.verbs = {add_run, add_train}, .translate = translate}, argc, argv);
+  return run_program({.verbs = {add_show, add_join, add_tap, add_convert, add_diff, add_models,
+                                add_run, add_train},
+                      .translate = translate},
+                     argc, argv);
 }

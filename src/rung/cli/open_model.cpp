@@ -6,6 +6,9 @@
 #include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/blocks/zoo.h"
+#include "rung/cli/onnx_files.h"
+#include "rung/cli/torch_files.h"
+#include "rung/io/file_kind.h"
 
 namespace rung::cli {
 namespace {
@@ -18,43 +21,89 @@ bool is_zoo_network(const std::string& name) {
                      [&](const ZooNetwork& network) { return network.name == name; });
 }
 
+[[noreturn]] void fail_no_network(const std::filesystem::path& path, const std::string& what) {
+  const std::string file = path.string();
+  if (path.extension() == ".toml") {
+    fail_user("{} is {}, not a network; a recipe is trained: rung train {}", file, what, file);
+  }
+  fail_user(
+      "{} is {}, not a network\n"
+      "  networks  zoo:NAME, and .rung, .onnx, .pt (TorchScript) and .pt2 files",
+      file, what);
+}
+
+[[noreturn]] void fail_checkpoint(const std::filesystem::path& path, const std::string& what) {
+  fail_user(
+      "{} is {}: weights, not a network\n"
+      "  fix     load them into one: rung run MODEL --weights {}\n"
+      "  fix     in Python, torch.jit.script(model).save(…) and torch.onnx.export(…) keep the "
+      "network",
+      path.string(), what, path.string());
+}
+
+PartialModel open_partly(const std::filesystem::path& path, const OpenOptions& options) {
+  const FileContent content = file_content(path);
+  PartialModel partial;
+  switch (content.kind) {
+    case FileKind::kRung:
+    case FileKind::kSafetensors:  // whose error says what to do with weights
+      partial = load_model_partly(path);
+      if (!partial.error) {
+        partial.model.graph = resize_inputs(partial.model.graph, options.shapes);
+      }
+      return partial;
+    case FileKind::kOnnx:
+      partial.model = load_onnx_file(path, options.shapes, options.report);
+      return partial;
+    case FileKind::kTorchScript:
+    case FileKind::kPt2:
+      partial.model = load_torch_file(path, content.kind, options.shapes);
+      return partial;
+    case FileKind::kCheckpoint:
+      fail_checkpoint(path, content.what);
+    case FileKind::kOther:
+      fail_no_network(path, content.what);
+  }
+  fail_bug("a kind of file that open_model does not know");
+}
+
 }  // namespace
 
-std::pair<std::string, std::string> parse_assignment(const std::string& text,
-                                                     const std::string& option) {
-  const auto equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    fail_user("{} {}: the form is {} KEY=VALUE", option, quoted(text), option);
-  }
-  return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-ZooSettings parse_settings(const std::vector<std::string>& assignments) {
-  ZooSettings settings;
-  for (const auto& assignment : assignments) {
-    auto [key, value] = parse_assignment(assignment, "--set");
-    if (!settings.emplace(key, value).second) fail_user("--set gives {} twice", quoted(key));
-  }
-  return settings;
-}
-
-PartialModel open_model_partly(const std::string& text, const ZooSettings& settings) {
-  if (text.empty()) fail_user("MODEL is empty; give zoo:NAME or a .rung file");
+PartialModel open_model_partly(const std::string& text, const OpenOptions& options) {
+  if (text.empty()) fail_user("MODEL is empty; give zoo:NAME or a file");
   if (text.starts_with(kZoo)) {
-    return {.model = zoo(text.substr(kZoo.size()), settings), .error = std::nullopt};
+    Model model = zoo(text.substr(kZoo.size()), options.settings);
+    model.graph = resize_inputs(model.graph, options.shapes);
+    return {.model = std::move(model), .error = std::nullopt};
   }
   if (!path_exists(text) && is_zoo_network(text)) {
     fail_user("there is no file {}; the built-in network is {}{}", quoted(text), kZoo, text);
   }
-  if (!settings.empty()) {
-    fail_user("--set {}={}: {} is a file; only built-in networks (zoo:NAME) have settings",
-              settings.begin()->first, settings.begin()->second, quoted(text));
+  if (!options.settings.empty()) {
+    const auto& [key, value] = *options.settings.begin();
+    fail_user("--set {}={}: {} is a file; only built-in networks (zoo:NAME) have settings", key,
+              value, quoted(text));
   }
-  return load_model_partly(text);
+  return open_partly(text, options);
 }
 
-Model open_model(const std::string& text, const ZooSettings& settings) {
-  PartialModel partial = open_model_partly(text, settings);
+Model open_model(const std::string& text, const OpenOptions& options) {
+  PartialModel partial = open_model_partly(text, options);
+  if (partial.error) throw *partial.error;
+  return std::move(partial.model);
+}
+
+bool holds_weights_alone(const std::string& text) {
+  if (text.starts_with(kZoo)) return false;
+  // FILE:KEY is one of several dicts in a checkpoint (io/state_dict.h).
+  const std::string file = path_exists(text) ? text : text.substr(0, text.rfind(':'));
+  if (!path_exists(file)) return false;
+  const FileKind kind = file_content(file).kind;
+  return kind == FileKind::kSafetensors || kind == FileKind::kCheckpoint;
+}
+
+Model open_file(const std::filesystem::path& path, const InputShapes& shapes) {
+  PartialModel partial = open_partly(path, {.shapes = shapes});
   if (partial.error) throw *partial.error;
   return std::move(partial.model);
 }

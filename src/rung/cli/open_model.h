@@ -1,27 +1,34 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "rung/blocks/settings.h"
+#include "rung/graph/rewrite.h"
 #include "rung/io/model_file.h"
 
 namespace rung::cli {
 
-/// "key=value", as given to --set or --input. Throws a user error that shows the form where there
-/// is no "=" or no key; `option` names the option in it.
-std::pair<std::string, std::string> parse_assignment(const std::string& text,
-                                                     const std::string& option);
+struct OpenOptions {
+  ZooSettings settings = {};      ///< of a built-in network
+  InputShapes shapes = {};        ///< sizes of inputs; of files that leave them free, examples
+  std::string* report = nullptr;  ///< what became of an ONNX file's operators, if anybody asks
+};
 
-/// Settings of a built-in network from --set arguments. Throws where a key is given twice.
-ZooSettings parse_settings(const std::vector<std::string>& assignments);
+/// A network as the user names it: `zoo:NAME`, built with these settings, or a file of any kind
+/// that holds one, told by its content (io/file_kind.h).
+/// Throws a user error: no such network or file, settings for a file (which has none), a file that
+/// holds no network (says what it is and what to do), and whatever its reader throws.
+Model open_model(const std::string& text, const OpenOptions& options = {});
 
-/// A network as the user names it: `zoo:NAME`, built with these settings, or a model file.
-/// Throws a user error: no such network or file, settings for a file (which has none).
-Model open_model(const std::string& text, const ZooSettings& settings = {});
+/// The same, but of a broken .rung file everything up to the failing node.
+PartialModel open_model_partly(const std::string& text, const OpenOptions& options = {});
 
-/// The same, but of a broken file everything up to the failing node.
-PartialModel open_model_partly(const std::string& text, const ZooSettings& settings = {});
+/// Whether the text names a file of weights without a graph, and so no network.
+/// Throws a user error where a file cannot be read.
+bool holds_weights_alone(const std::string& text);
+
+/// The file alone, as a recipe names it.
+Model open_file(const std::filesystem::path& path, const InputShapes& shapes = {});
 
 }  // namespace rung::cli

@@ -112,8 +112,8 @@ int report(const Failure& failure) {
 }
 
 // What was printed may still sit in the buffer, and the disk behind it may be full.
-int finish() {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return kDone;
+int finish(Exit exit = kDone) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit;
   return report({kUserMistake, fmt::format("cannot write the output: {}", std::strerror(errno))});
 }
 
@@ -154,12 +154,14 @@ int run_program(const Program& program, int argc, char** argv) {
   app.set_version_flag("--version", "rung " RUNG_VERSION);
   app.footer(
       "A verb's own help has examples: rung VERB --help\n"
-      "Exit codes: 0 done, 1 a bug in rung, 2 your mistake, 3 not supported");
+      "Exit codes: 0 done, 1 a bug in rung, 2 your mistake, 3 not supported, 4 different (diff)");
   try {
     if (program.before) program.before(argc, argv);
     for (const auto& add_verb : program.verbs) add_verb(app);
     app.parse(argc, argv);
     return finish();
+  } catch (const Ended& ended) {
+    return finish(ended.exit);
   } catch (const CLI::Success& request) {  // --help, --version
     app.exit(request);
     return finish();

@@ -1,7 +1,6 @@
 #include "rung/cli/read_input.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 
@@ -9,6 +8,7 @@
 #include "rung/base/file.h"
 #include "rung/base/rng.h"
 #include "rung/base/text.h"
+#include "rung/cli/model_arguments.h"
 #include "rung/io/image.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/io/safetensors.h"
@@ -41,20 +41,13 @@ std::string shape_text(const TensorType& type) {
 }
 
 Shape parse_shape(const std::string& text, const std::string& whole, const Wanted& wanted) {
-  Shape shape;
-  for (const auto& part : split(text, ',')) {
-    const std::string_view digits = trim(part);
-    int64_t size = 0;
-    const auto end = digits.data() + digits.size();
-    const auto result = std::from_chars(digits.data(), end, size);
-    if (digits.empty() || result.ec != std::errc() || result.ptr != end || size < 1) {
-      fail_user("--input {}={}: a shape is written as sizes of 1 or more, such as {}:{}",
-                wanted.name, whole, whole.substr(0, whole.find(':')), shape_text(wanted.type));
-    }
-    shape.push_back(size);
+  const auto shape = parse_sizes(text);
+  if (!shape) {
+    fail_user("--input {}={}: a shape is written as sizes of 1 or more, such as {}:{}", wanted.name,
+              whole, whole.substr(0, whole.find(':')), shape_text(wanted.type));
   }
-  element_count(shape);
-  return shape;
+  element_count(*shape);
+  return *shape;
 }
 
 Tensor filled(Fill fill, const Shape& shape, const Wanted& wanted, uint64_t seed) {

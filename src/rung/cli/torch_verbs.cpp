@@ -8,8 +8,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <vector>
 
 #include "rung/base/error.h"
+#include "rung/cli/torch_files.h"
 
 namespace rung::cli {
 namespace {
@@ -22,6 +26,17 @@ constexpr std::array<TorchVerb, 2> kTorchVerbs = {
     {{"run", "Runs a network on files or random input; prints what comes out"},
      {"train", "Trains a network as a recipe says"}}};
 
+// What this program was started with.
+std::vector<std::string> own_arguments() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> arguments;
+  for (size_t at = 0; at < text.size(); at += arguments.back().size() + 1) {
+    arguments.emplace_back(text.c_str() + at);
+  }
+  return arguments;
+}
+
 }  // namespace
 
 void add_torch_verbs(CLI::App& app) {
@@ -33,7 +48,7 @@ bool is_torch_verb(const std::string& verb) {
                      [&](const TorchVerb& entry) { return verb == entry.name; });
 }
 
-void become_rung_torch(char** argv) {
+void become_rung_torch(char** argv, const std::string& what) {
   std::error_code ignored;
   const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
   const std::array places = {here / "rung-torch",
@@ -44,9 +59,19 @@ void become_rung_torch(char** argv) {
     fail_unsupported("cannot start {}: {}", place.string(), std::strerror(errno));
   }
   fail_unsupported(
-      "'rung {}' needs rung-torch, the part of rung that is built with LibTorch, and it "
+      "{} needs rung-torch, the part of rung that is built with LibTorch, and it "
       "is not installed\n  looked for {}\n  looked for {}",
-      argv[1], places[0].string(), places[1].string());
+      what, places[0].string(), places[1].string());
+}
+
+Model load_torch_file(const std::filesystem::path& path, FileKind kind, const InputShapes&) {
+  auto arguments = own_arguments();
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  become_rung_torch(argv.data(),
+                    fmt::format("{} is {}, and reading it", path.string(),
+                                kind == FileKind::kPt2 ? "a .pt2 archive" : "TorchScript"));
 }
 
 }  // namespace rung::cli

@@ -15,9 +15,9 @@ void add_torch_verbs(CLI::App& app);
 bool is_torch_verb(const std::string& verb);
 
 /// Becomes `rung-torch` with the same arguments. It is looked for beside this program and in
-/// ../libexec/rung. Throws an unsupported error that names these places where it is in neither:
-/// LibTorch's verbs are an optional part of an installation, and loading LibTorch would cost every
-/// other verb a second.
-[[noreturn]] void become_rung_torch(char** argv);
+/// ../libexec/rung. Throws an unsupported error that names these places, and `what` for, where it
+/// is in neither: LibTorch's part is an optional part of an installation, and loading LibTorch
+/// would cost every other verb a second.
+[[noreturn]] void become_rung_torch(char** argv, const std::string& what);
 
 }  // namespace rung::cli

@@ -14,6 +14,9 @@ namespace rung::cli {
 
 void add_show(CLI::App& app);
 void add_join(CLI::App& app);
+void add_tap(CLI::App& app);
+void add_convert(CLI::App& app);
+void add_diff(CLI::App& app);
 void add_models(CLI::App& app);
 
 // In rung-torch, which links LibTorch; `rung` hands these over to it.

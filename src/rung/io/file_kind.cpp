@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-#include <vector>
 
 #include "rung/io/mapped_file.h"
+#include "rung/io/pytorch/zip.h"
 
 namespace rung {
 namespace {
@@ -27,7 +27,6 @@ constexpr std::array kMagic = {
     Magic{0, "\x89HDF\r\n"sv, "an HDF5 file (Keras)"},
     Magic{4, "TFL3"sv, "a TensorFlow Lite file"},
     Magic{0, "\x1f\x8b"sv, "a gzip archive"},
-    Magic{0, "PK\x03\x04"sv, "a zip archive"},
     Magic{0, "PK\x05\x06"sv, "an empty zip archive"},
     Magic{0,
           "\x7f"
@@ -44,42 +43,15 @@ T number_at(std::string_view bytes, size_t at) {
   return value;
 }
 
-// The names in the directory at a zip archive's end; none where it is broken.
-std::vector<std::string_view> zip_names(std::string_view bytes) {
-  constexpr size_t kEnd = 22, kEntry = 46;
-  std::vector<std::string_view> names;
-  const size_t tail = bytes.size() - std::min<size_t>(bytes.size(), kEnd + 65535);
-  const size_t found = bytes.substr(tail).rfind("PK\x05\x06"sv);
-  if (found == std::string_view::npos) return names;
-  const size_t end = tail + found;
-  if (bytes.size() - end < kEnd) return names;
-  const size_t directory_bytes = number_at<uint32_t>(bytes, end + 12);
-  size_t at = number_at<uint32_t>(bytes, end + 16);
-  if (at > end || directory_bytes > end - at) return names;
-  while (at < end && end - at >= kEntry && bytes.substr(at, 4) == "PK\x01\x02"sv) {
-    const size_t name = number_at<uint16_t>(bytes, at + 28);
-    if (name > end - at - kEntry) break;
-    names.push_back(bytes.substr(at + kEntry, name));
-    const size_t more = number_at<uint16_t>(bytes, at + 30) + number_at<uint16_t>(bytes, at + 32);
-    at += kEntry + name + std::min(more, end - at - kEntry - name);
-  }
-  return names;
-}
-
 // Archives of PyTorch hold everything in one folder, whose name does not matter.
-FileContent zip_content(std::string_view bytes) {
-  bool code = false, pickle = false, exported = false;
-  for (const std::string_view full : zip_names(bytes)) {
-    const std::string_view name = full.substr(full.find('/') + 1);
-    code = code || name.starts_with("code/") || name == "constants.pkl";
-    pickle = pickle || name == "data.pkl";
-    exported =
-        exported || full.ends_with("serialized_exported_program.json") ||
-        ((name.starts_with("models/") || full.starts_with("models/")) && full.ends_with(".json"));
+FileContent zip_content(const std::shared_ptr<Storage>& file, const std::string& name) {
+  const ZipArchive archive(file, name);
+  const auto holds = [&](const char* suffix) { return !archive.find_suffix(suffix).empty(); };
+  if (holds("serialized_exported_program.json") || holds("models/model.json")) {
+    return {FileKind::kPt2, "a .pt2 archive (torch.export)"};
   }
-  if (exported) return {FileKind::kPt2, "a .pt2 archive (torch.export)"};
-  if (code) return {FileKind::kTorchScript, "a TorchScript archive"};
-  if (pickle) return {FileKind::kCheckpoint, "a PyTorch checkpoint (torch.save)"};
+  if (holds("constants.pkl")) return {FileKind::kTorchScript, "a TorchScript archive"};
+  if (holds("data.pkl")) return {FileKind::kCheckpoint, "a PyTorch checkpoint (torch.save)"};
   return {FileKind::kOther, "a zip archive"};
 }
 
@@ -103,11 +75,9 @@ bool looks_like_onnx(std::string_view bytes) {
   return (wire == 2 || (wire == 0 && field == 5)) && field >= 2 && field <= 8;
 }
 
-// Pickles of old versions of PyTorch: protocol 2 and up, and a number that only they begin with.
-bool is_old_checkpoint(std::string_view bytes) {
-  return bytes.size() > 14 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5 &&
-         bytes.substr(0, 16).find("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv) !=
-             std::string_view::npos;
+// What PyTorch wrote before 1.6, protocol 2 and up.
+bool is_pickle(std::string_view bytes) {
+  return bytes.size() > 1 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
 }
 
 bool is_text(std::string_view bytes) {
@@ -120,9 +90,8 @@ bool is_text(std::string_view bytes) {
 
 FileContent by_bytes(std::string_view bytes) {
   if (bytes.empty()) return {FileKind::kOther, "empty"};
-  if (bytes.starts_with("PK\x03\x04"sv)) return zip_content(bytes);
   if (is_safetensors(bytes)) return safetensors_content(bytes);
-  if (is_old_checkpoint(bytes)) return {FileKind::kCheckpoint, "an old PyTorch checkpoint"};
+  if (is_pickle(bytes)) return {FileKind::kCheckpoint, "a pickle, as of old PyTorch checkpoints"};
   for (const Magic& magic : kMagic) {
     if (bytes.size() >= magic.offset && bytes.substr(magic.offset).starts_with(magic.bytes)) {
       return {FileKind::kOther, magic.what};
@@ -137,7 +106,9 @@ FileContent by_bytes(std::string_view bytes) {
 
 FileContent file_content(const std::filesystem::path& path) {
   const auto mapped = map_file(path);
-  FileContent content = by_bytes({reinterpret_cast<const char*>(mapped->data()), mapped->bytes()});
+  const std::string_view bytes(reinterpret_cast<const char*>(mapped->data()), mapped->bytes());
+  if (bytes.starts_with("PK\x03\x04"sv)) return zip_content(mapped, path.string());
+  FileContent content = by_bytes(bytes);
   if (content.what.empty()) {
     const auto ending = path.extension();
     if (ending == ".rung") content = {FileKind::kRung, "a .rung file"};

@@ -24,7 +24,7 @@ struct FileContent {
 /// What a file is, told by its content. ONNX files carry no mark: whatever begins like one is taken
 /// for one, and the name's ending decides where the content says nothing (.rung and .onnx, so that
 /// their readers say what is broken).
-/// Throws a user error where the file cannot be read.
+/// Throws a user error where the file cannot be read, or is a zip archive with a broken directory.
 FileContent file_content(const std::filesystem::path& path);
 
 }  // namespace rung

@@ -1,11 +1,9 @@
 #include "rung/io/state_dict.h"
 
-#include <cstring>
-
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
-#include "rung/io/mapped_file.h"
+#include "rung/io/file_kind.h"
 #include "rung/io/rename_table.h"
 #include "rung/io/safetensors.h"
 
@@ -14,27 +12,6 @@ namespace {
 
 constexpr std::string_view kTensors = ".safetensors";
 constexpr std::string_view kPickled[] = {".pth", ".pt", ".th", ".bin"};
-
-enum class Form { kSafetensors, kPth, kOnnx, kUnknown };
-
-// By the first bytes; the names of files say little.
-Form form_of(const std::filesystem::path& path) {
-  const auto file = map_file(path);
-  const std::string_view bytes(reinterpret_cast<const char*>(file->data()), file->bytes());
-  const auto extension = path.extension();
-  uint64_t length = 0;  // of the header in a safetensors file
-  if (bytes.size() >= 9) std::memcpy(&length, bytes.data(), sizeof length);
-  if (length > 0 && length < bytes.size() && bytes[8] == '{') return Form::kSafetensors;
-  if (bytes.starts_with("PK\x03\x04")) return Form::kPth;
-  if (bytes.size() > 1 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5) return Form::kPth;
-  // Field 1 of the message, the version of the format: small, and the only one in front.
-  if (extension == ".onnx" || (bytes.size() > 2 && bytes[0] == '\x08' && bytes[1] < 32)) {
-    return Form::kOnnx;
-  }
-  // What is broken from its first byte on is best explained by its own reader.
-  if (extension == kTensors || extension == ".rung") return Form::kSafetensors;
-  return Form::kUnknown;
-}
 
 // FILE:KEY, where there is no file of that whole name.
 std::pair<std::filesystem::path, std::string> split_key(const std::filesystem::path& path) {
@@ -50,22 +27,28 @@ std::pair<std::filesystem::path, std::string> split_key(const std::filesystem::p
 
 StateDict load_state_dict(const std::filesystem::path& path) {
   const auto [file, key] = split_key(path);
-  const Form form = form_of(file);
-  if (form == Form::kPth) return load_pth(file, key);
-  if (form == Form::kSafetensors) {
-    if (!key.empty()) fail_user("{} holds its tensors alone; leave out :{}", file.string(), key);
-    return {load_safetensors(file).tensors, ""};
-  }
-  if (form == Form::kOnnx) {
-    fail_user(
-        "{} looks like an ONNX file, a whole network; give it as the network (MODEL), not as "
-        "weights",
-        file.string());
+  const FileContent content = file_content(file);
+  switch (content.kind) {
+    case FileKind::kCheckpoint:
+    case FileKind::kTorchScript:
+    case FileKind::kPt2:
+      return load_pth(file, key);
+    case FileKind::kRung:
+    case FileKind::kSafetensors:
+      if (!key.empty()) fail_user("{} holds its tensors alone; leave out :{}", file.string(), key);
+      return {load_safetensors(file).tensors, ""};
+    case FileKind::kOnnx:
+      fail_user(
+          "{} looks like an ONNX file, a whole network; give it as the network (MODEL), not as "
+          "weights",
+          file.string());
+    case FileKind::kOther:
+      break;
   }
   fail_user(
-      "{} is no file of weights that rung knows: .safetensors, .rung, or what torch.save writes "
-      "(.pth, .pt, .th, .bin)",
-      file.string());
+      "{} is {}, and no file of weights that rung knows: .safetensors, .rung, or what torch.save "
+      "writes (.pth, .pt, .th, .bin)",
+      file.string(), content.what);
 }
 
 void save_state_dict(const std::filesystem::path& path, const Weights& tensors) {

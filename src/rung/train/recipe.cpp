@@ -18,22 +18,44 @@ namespace fs = std::filesystem;
 /// "encoder/" for a network of several, "" for the only one, which keeps its own names.
 std::string prefix_of(const Model& model) { return model.name.empty() ? "" : model.name + "/"; }
 
-Model open_network(TomlReader& table, const fs::path& base) {
+InputShapes read_shapes(TomlReader& table) {
+  InputShapes shapes;
+  if (!table.has("shape")) return shapes;
+  const auto read = [&](TomlReader& from, const std::string& key, const std::string& input) {
+    const auto sizes = from.integers(key);
+    if (std::any_of(sizes->begin(), sizes->end(), [](int64_t size) { return size < 1; })) {
+      fail_user("{} is {}; sizes are 1 or more", from.where(key), to_string(*sizes));
+    }
+    shapes[input] = *sizes;
+  };
+  if (table.is_table("shape")) {
+    auto inputs = table.table("shape");
+    for (const auto& name : inputs->keys()) read(*inputs, name, name);
+  } else {
+    read(table, "shape", "");
+  }
+  return shapes;
+}
+
+Model open_network(TomlReader& table, const fs::path& base, const OpenNetwork& open) {
   const auto zoo_name = table.text("zoo"), file = table.text("file");
   ZooSettings settings;
   if (auto given = table.table("settings")) {
     for (const auto& key : given->keys()) settings[key] = *given->scalar(key);
   }
   if (zoo_name.has_value() == file.has_value()) {
-    fail_user("{} needs either zoo (a built-in network) or file (.rung)", table.where());
+    fail_user("{} needs either zoo (a built-in network) or file (of a network)", table.where());
   }
   if (file && !settings.empty()) {
     fail_user("{}: only built-in networks (zoo) have settings", table.where("settings"));
   }
+  const InputShapes shapes = read_shapes(table);
   const std::string key = zoo_name ? "zoo" : "file";
   try {
-    return zoo_name ? zoo(*zoo_name, settings)
-                    : load_model(recipe_path(*file, base, table.where("file")));
+    if (file) return open(recipe_path(*file, base, table.where("file")), shapes);
+    Model model = zoo(*zoo_name, settings);
+    model.graph = resize_inputs(model.graph, shapes);
+    return model;
   } catch (const Error& error) {
     throw placed(error, table.where(key));
   }
@@ -62,9 +84,9 @@ void read_wires(TomlReader& table, const Model& model, JoinSpec& spec) {
   }
 }
 
-void read_network(TomlReader table, const std::string& name, const fs::path& base, Recipe& recipe,
-                  JoinSpec& spec) {
-  Model model = open_network(table, base).named(name);
+void read_network(TomlReader table, const std::string& name, const fs::path& base,
+                  const OpenNetwork& open, Recipe& recipe, JoinSpec& spec) {
+  Model model = open_network(table, base, open).named(name);
   if (const auto file = table.text("weights")) {
     const auto path = recipe_path(*file, base, table.where("weights"));
     try {
@@ -81,14 +103,15 @@ void read_network(TomlReader table, const std::string& name, const fs::path& bas
   spec.models.push_back(std::move(model));
 }
 
-void read_networks(TomlReader& root, const fs::path& base, Recipe& recipe, JoinSpec& spec) {
+void read_networks(TomlReader& root, const fs::path& base, const OpenNetwork& open, Recipe& recipe,
+                   JoinSpec& spec) {
   auto models = root.table("models");
   const auto names = models ? models->keys() : std::vector<std::string>();
   if (names.empty()) {
     fail_user("{} names no network: [models.NAME] with zoo or file is needed", root.where());
   }
   for (const auto& name : names) {
-    read_network(*models->table(name), names.size() == 1 ? "" : name, base, recipe, spec);
+    read_network(*models->table(name), names.size() == 1 ? "" : name, base, open, recipe, spec);
   }
 }
 
@@ -162,7 +185,14 @@ void check_ends(const Graph& graph, const std::string& file) {
 
 }  // namespace
 
-Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignments) {
+Model open_rung_file(const fs::path& path, const InputShapes& shapes) {
+  Model model = load_model(path);
+  model.graph = resize_inputs(model.graph, shapes);
+  return model;
+}
+
+Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignments,
+                   const OpenNetwork& open) {
   TomlDocument document = load_toml(path);
   for (const auto& assignment : assignments) {
     const auto equals = assignment.find('=');
@@ -185,7 +215,7 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   }
   recipe.out = base / (path.stem().string() + "_out");
   JoinSpec spec;
-  read_networks(root, base, recipe, spec);
+  read_networks(root, base, open, recipe, spec);
   read_skips(root, spec);
   spec.outputs = root.texts("outputs").value_or(std::vector<std::string>());
   auto data = root.table("data");

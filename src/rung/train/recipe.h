@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "rung/graph/rewrite.h"
 #include "rung/join/plan.h"
 #include "rung/train/classification_data.h"
 #include "rung/train/forecasting_data.h"
@@ -28,13 +30,20 @@ struct Recipe {
   std::vector<std::string> freeze;       ///< globs over the joined network's weights
   TrainOptions train;
   std::filesystem::path out;
+  std::filesystem::path exported;  ///< a file for the best network; empty: none but those in `out`
   nlohmann::json settings;  ///< networks, skips, data and loss as written, for TrainRun::settings
 };
+
+/// How a recipe's `file` is opened; the sizes are those of its `shape`.
+using OpenNetwork = std::function<Model(const std::filesystem::path&, const InputShapes&)>;
+/// .rung files alone. Who links other readers hands in a function that knows more kinds.
+Model open_rung_file(const std::filesystem::path& path, const InputShapes& shapes);
 
 /// Reads a TOML recipe, changed by `--set`-like assignments ("train.epochs=3"). Throws a user error
 /// that names the file and line: unknown keys, wrong types, values out of range; and what joining
 /// throws.
-Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments);
+Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::string>& assignments,
+                   const OpenNetwork& open = open_rung_file);
 
 /// Opens the data of a recipe.
 OpenedData open_data(const Recipe& recipe);

@@ -224,6 +224,7 @@ void read_train(TomlReader table, const std::filesystem::path& base, Recipe& rec
   table.read("device", o.device);
   static_cast<void>(table.texts("side"));  // a matter of the networks: see recipe.cpp
   if (const auto out = table.text("out")) recipe.out = recipe_path(*out, base, table.where("out"));
+  recipe.exported = read_path(table, "export", base);
   table.finish();
   try {
     check(o);

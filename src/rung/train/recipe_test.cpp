@@ -153,5 +153,35 @@ TEST_F(RecipeTest, FilesAndWeightsOfNetworks) {
             std::string::npos);
 }
 
+TEST_F(RecipeTest, FilesOfOtherKindsAndSizesGoToTheFunctionThatOpensThem) {
+  const std::string rest = "[data]\ntask = 'classification'\nidx = 'x'\n";
+  std::filesystem::path opened;
+  InputShapes given;
+  const auto load_with = [&](const std::string& text) {
+    write_file(folder_ / "r.toml", text + rest);
+    return load_recipe(folder_ / "r.toml", {}, [&](const auto& path, const InputShapes& shapes) {
+      opened = path;
+      given = shapes;
+      return zoo("skip_net", {{"depth", "4"}, {"width", "4"}, {"size", "8"}});
+    });
+  };
+  load_with("[models.net]\nfile = 'net.onnx'\nshape = { 'input.1' = [1, 1, 8, 8] }\n");
+  EXPECT_EQ(opened, folder_ / "net.onnx");
+  EXPECT_EQ(given, (InputShapes{{"input.1", {1, 1, 8, 8}}}));
+  load_with("[models.net]\nfile = 'net.onnx'\nshape = [2, 1, 8, 8]\n");
+  EXPECT_EQ(given, (InputShapes{{"", {2, 1, 8, 8}}}));
+  const Recipe recipe = load("[models.net]\nzoo = 'skip_net'\nshape = [2, 1, 12, 16]\n" + rest +
+                             "[train]\nexport = 'net.onnx'\n");
+  const Graph& graph = recipe.plan.apply().graph;
+  EXPECT_EQ(graph.type({graph.inputs().at(0), 0}).shape, (Shape{2, 1, 12, 16}));
+  EXPECT_EQ(recipe.exported, folder_ / "net.onnx");
+  EXPECT_NE(error("[models.net]\nzoo = 'skip_net'\nshape = [2, 0, 12, 16]\n" + rest)
+                .find("r.toml:3: models.net.shape is [2, 0, 12, 16]; sizes are 1 or more"),
+            std::string::npos);
+  EXPECT_NE(error("[models.net]\nzoo = 'skip_net'\nshape = [2, 1]\n" + rest)
+                .find("and the sizes [2, 1] are given"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace rung

@@ -1,0 +1,13 @@
+#include "rung/cli/torch_files.h"
+
+#include "rung/exec/eager/pt2_file.h"
+#include "rung/exec/eager/torchscript_file.h"
+
+namespace rung::cli {
+
+Model load_torch_file(const std::filesystem::path& path, FileKind kind, const InputShapes& shapes) {
+  const TorchScriptOptions options{.shapes = shapes};
+  return kind == FileKind::kPt2 ? load_pt2(path, options) : load_torchscript(path, options);
+}
+
+}  // namespace rung::cli
