@@ -120,7 +120,7 @@ OnnxRule find_onnx_rule(std::string_view name) {
   for (const OnnxRules rules :
        {activation_onnx(), attention_onnx(), conv_onnx(), elementwise_onnx(), embedding_onnx(),
         layout_onnx(), linear_onnx(), misc_onnx(), norm_onnx(), pool_onnx(), recurrent_onnx(),
-        reduce_onnx(), resize_onnx()}) {
+        quantize_onnx(), reduce_onnx(), resize_onnx(), signal_onnx()}) {
     for (const auto& entry : rules) {
       if (entry.name == name) return entry.rule;
     }

@@ -105,9 +105,11 @@ OnnxRules linear_onnx();
 OnnxRules misc_onnx();
 OnnxRules norm_onnx();
 OnnxRules pool_onnx();
+OnnxRules quantize_onnx();  // in ops/misc
 OnnxRules recurrent_onnx();
 OnnxRules reduce_onnx();
 OnnxRules resize_onnx();
+OnnxRules signal_onnx();  // in ops/misc
 
 /// An ATen operator that rung has no op for, argument by argument in the order of its schema.
 ///   Aten(call, "aten::cumsum").input(x).integer(1).none().like(0)

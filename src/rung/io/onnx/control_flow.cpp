@@ -84,7 +84,9 @@ Lowering::Inputs Lowering::run_body(const onnx::GraphProto& body, const Inputs& 
 
 bool Lowering::truth(FileValue& value, std::string_view what) {
   const auto& numbers = values_.known(value);
-  if (numbers.empty()) fail_unsupported("{} that data decides", what);
+  if (numbers.empty())
+    fail_unsupported("{} that data decides; its condition must be known when the file is read",
+                     what);
   draft_.check_same(what, [&](size_t k) { return !numbers[k].identical(numbers[0]); });
   if (numbers[0].elements() != 1) fail_user("a condition of {} numbers", numbers[0].elements());
   return numbers[0].at(0) != 0;
@@ -119,7 +121,8 @@ void Lowering::loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope)
   int64_t turns = -1;
   if (!in.empty() && in[0] != nullptr) {
     const auto& numbers = values_.known(*in[0]);
-    if (numbers.empty()) fail_unsupported("a loop whose number of turns data decides");
+    if (numbers.empty())
+      fail_unsupported("a loop that data decides; its turns must be known when the file is read");
     draft_.check_same("Loop", [&](size_t k) { return !numbers[k].identical(numbers[0]); });
     if (numbers[0].elements() != 1) fail_user("{} numbers of turns", numbers[0].elements());
     turns = std::max<int64_t>(0, static_cast<int64_t>(numbers[0].at(0)));

@@ -225,6 +225,78 @@ Tensor constant_of_shape(const Node& n) {
   for (int64_t i = 0; i < out.elements(); ++i) copy(out, i, value, 0);
   return out;
 }
+/// The places of what is not zero, one column each.
+Tensor non_zero(const Node& n) {
+  const Tensor& x = n.x();
+  const auto rank = static_cast<int64_t>(x.shape().size());
+  std::vector<Sizes> found;
+  each(x.shape(), [&](int64_t i, const Sizes& at) {
+    if (x.at(i) != 0) found.push_back(at);
+  });
+  const auto count = static_cast<int64_t>(found.size());
+  Tensor out = made(DType::kI64, {rank, count});
+  for (int64_t k = 0; k < count; ++k) {
+    for (int64_t axis = 0; axis < rank; ++axis) {
+      put(out, axis * count + k, found[static_cast<size_t>(k)][static_cast<size_t>(axis)]);
+    }
+  }
+  return out;
+}
+
+/// What Unique gives: the entries of an axis (or all numbers), where they stand first, which of
+/// them each one is, and how often each occurs.
+std::vector<Tensor> unique(const Node& n) {
+  const Tensor& x = n.x();
+  const bool all = !n.attributes.contains("axis");
+  const Shape shape = all ? Shape{x.elements()} : x.shape();
+  const size_t axis = all ? 0 : resolve_axis(n.integer("axis", 0), shape.size());
+  const Sizes strides = strides_of(shape);
+  const auto size = static_cast<size_t>(shape[axis]);
+  std::vector<std::vector<double>> entries(size);
+  each(shape, [&](int64_t i, const Sizes& at) {
+    entries[static_cast<size_t>(at[axis])].push_back(x.at(i));
+  });
+  std::vector<size_t> first, inverse(size);  // by kind
+  std::vector<int64_t> counts;
+  std::map<std::vector<double>, size_t> kinds;
+  for (size_t i = 0; i < size; ++i) {
+    const auto [kind, is_new] = kinds.emplace(entries[i], first.size());
+    if (is_new) {
+      first.push_back(i);
+      counts.push_back(0);
+    }
+    inverse[i] = kind->second;
+    ++counts[kind->second];
+  }
+  std::vector<size_t> order(first.size());  // of kinds, in the results
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (n.integer("sorted", 1) != 0) {
+    order.clear();
+    for (const auto& [entry, kind] : kinds) order.push_back(kind);
+  }
+  std::vector<int64_t> places, which(size), often;
+  std::vector<int64_t> rank_of(order.size());
+  for (size_t k = 0; k < order.size(); ++k) {
+    places.push_back(static_cast<int64_t>(first[order[k]]));
+    often.push_back(counts[order[k]]);
+    rank_of[order[k]] = static_cast<int64_t>(k);
+  }
+  for (size_t i = 0; i < size; ++i) which[i] = rank_of[inverse[i]];
+  Shape to = shape;
+  to[axis] = static_cast<int64_t>(order.size());
+  Tensor values = made(x.dtype(), to);
+  each(to, [&](int64_t i, const Sizes& at) {
+    int64_t from = 0;
+    for (size_t k = 0; k < at.size(); ++k) {
+      from += (k == axis ? places[static_cast<size_t>(at[k])] : at[k]) * strides[k];
+    }
+    copy(values, i, x, from);
+  });
+  const auto count = to[axis], total = shape[axis];
+  return {values, Tensor::i64({count}, places), Tensor::i64({total}, which),
+          Tensor::i64({count}, often)};
+}
+
 }  // namespace
 
 std::vector<Tensor> layout(const Node& n) {
@@ -242,11 +314,13 @@ std::vector<Tensor> layout(const Node& n) {
       {"Where", where},
       {"ConstantOfShape", constant_of_shape},
       {"Expand", [](const Node& node) { return expanded(node.x(), list(node.x(1))); }},
+      {"NonZero", non_zero},
       {"Size", [](const Node& node) { return Tensor::i64({}, {node.x().elements()}); }},
   };
   if (const auto found = kFunctions.find(n.name); found != kFunctions.end()) {
     return {found->second(n)};
   }
+  if (n.name == "Unique") return unique(n);
   return n.name == "Split" ? split(n) : std::vector<Tensor>();
 }
 

@@ -94,6 +94,7 @@ std::optional<Tensor> unary(const Node& n) {
       {"Ceil", [](double x) { return std::ceil(x); }},
       {"Round", [](double x) { return std::nearbyint(x); }},
       {"Sqrt", [](double x) { return std::sqrt(x); }},
+      {"Relu", [](double x) { return x > 0 ? x : 0; }},
       {"Abs", [](double x) { return std::fabs(x); }},
       {"Neg", [](double x) { return -x; }},
       {"Exp", [](double x) { return std::exp(x); }},

@@ -79,6 +79,10 @@ OnnxResult swish(OnnxCall& call) {
   return {call.binary(BinaryFn::kMul, x, gate)};
 }
 
+OnnxResult swiglu(OnnxCall& call) {
+  return {call.binary(BinaryFn::kMul, swish(call)[0], call.tensor(1))};
+}
+
 // x where x > alpha, else 0
 OnnxResult thresholded_relu(OnnxCall& call) {
   const Ref x = call.tensor(0);
@@ -192,6 +196,7 @@ constexpr OnnxEntry kRules[] = {
     {"Softplus", softplus},
     {"Gelu", gelu},
     {"Swish", swish},
+    {"SwiGLU", swiglu},
     {"ThresholdedRelu", thresholded_relu},
     {"Shrink", shrink},
     {"PRelu", prelu},

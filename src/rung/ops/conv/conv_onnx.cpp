@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "rung/base/error.h"
-#include "rung/ops/onnx.h"
+#include "rung/ops/conv/conv_onnx.h"
 #include "rung/ops/window_onnx.h"
 
 namespace rung::ops {
@@ -13,19 +13,24 @@ std::vector<Ref> operands(OnnxCall& call) {
   return in;
 }
 
-OnnxResult conv(OnnxCall& call) {
-  std::vector<Ref> in = operands(call);
+}  // namespace
+
+Ref conv_of(OnnxCall& call, const std::vector<Ref>& in) {
   const Shape weight = call.type(in[1]).shape;
   if (weight.size() < 3)
     fail_user("the weight of Conv has {} axes; 3 to 5 are needed", weight.size());
   const Sizes kernel(weight.begin() + 2, weight.end());
   const Window window = read_window(call, kernel);
-  return {call.add(Conv{.stride = window.stride,
-                        .padding = window.padding(),
-                        .dilation = window.dilation,
-                        .groups = call.integer("group", 1)},
-                   in)};
+  return call.add(Conv{.stride = window.stride,
+                       .padding = window.padding(),
+                       .dilation = window.dilation,
+                       .groups = call.integer("group", 1)},
+                  in);
 }
+
+namespace {
+
+OnnxResult conv(OnnxCall& call) { return {conv_of(call, operands(call))}; }
 
 OnnxResult conv_transpose(OnnxCall& call) {
   const std::vector<Ref> in = operands(call);
@@ -100,6 +105,8 @@ constexpr OnnxEntry kRules[] = {
     {"Conv", conv},
     {"ConvTranspose", conv_transpose},
     {"CausalConvWithState", causal_conv_with_state},
+    {"Col2Im", col2im},
+    {"DeformConv", deform_conv},
 };
 
 }  // namespace

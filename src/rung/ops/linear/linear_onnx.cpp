@@ -100,7 +100,15 @@ OnnxResult einsum(OnnxCall& call) {
       .give({TensorType(dtype, shape)});
 }
 
+OnnxResult det(OnnxCall& call) {
+  TensorType type = call.type(call.tensor(0));
+  if (type.rank() < 2) fail_user("Det of {} axes", type.rank());
+  type = TensorType(type.dtype, Shape(type.shape.begin(), type.shape.end() - 2));
+  return Aten(call, "aten::det(Tensor self) -> Tensor").input(call.tensor(0)).give({type});
+}
+
 constexpr OnnxEntry kRules[] = {
+    {"Det", det},
     {"Einsum", einsum},
     {"Gemm", gemm},
     {"MatMul", matmul},

@@ -10,17 +10,59 @@ namespace {
 
 OnnxResult identity(OnnxCall& call) { return {call.tensor(0)}; }
 
+// x, rate, whether it acts; the rate and the mode are attributes of old
 OnnxResult dropout(OnnxCall& call) {
   const Ref x = call.tensor(0);
-  const double p = call.given(1) && call.known(1) ? call.number(1) : call.number("ratio", 0.5);
-  const bool always = call.given(2) && call.known(2) && call.integer(2) != 0;
-  if (call.given(2) && !call.known(2)) fail_unsupported("Dropout whose mode is an input");
-  if (always && p > 0) fail_unsupported("Dropout that acts in evaluation (training_mode)");
-  OnnxResult out{call.add(Dropout{.p = always ? 0 : p}, {x})};
-  if (call.results() > 1) {
-    out.push_back(call.used(1) ? call.add(FullLike{.value = 1}, {call.cast(x, DType::kBool)}) : 0);
+  const double p = call.given(1) ? call.number(1) : call.number("ratio", 0.5);
+  const bool always = call.given(2) && call.integer(2) != 0;
+  if (always && p > 0) {
+    fail_unsupported("random numbers: Dropout that acts in evaluation, too (training_mode)");
+  }
+  OnnxResult out{call.add(Dropout{.p = p}, {x})};
+  if (call.used(1)) {
+    out.push_back(call.cast(call.add(FullLike{.value = 1}, {x}), DType::kBool));
   }
   return out;
+}
+
+/// The numbers that ATen gives to types of one size, of which BitCast makes one another.
+int64_t aten_type(DType dtype) {
+  switch (dtype) {
+    case DType::kU8:
+      return 0;
+    case DType::kI8:
+      return 1;
+    case DType::kI16:
+      return 2;
+    case DType::kI32:
+      return 3;
+    case DType::kI64:
+      return 4;
+    case DType::kF16:
+      return 5;
+    case DType::kF32:
+      return 6;
+    case DType::kF64:
+      return 7;
+    case DType::kBool:
+      return 11;
+    case DType::kBF16:
+      return 15;
+  }
+  fail_bug("{} has no number in ATen", name(dtype));
+}
+
+// The same bytes, of another type.
+OnnxResult bit_cast(OnnxCall& call) {
+  const auto dtype = dtype_from_onnx(call.integer("to"));
+  if (!dtype) fail_unsupported("BitCast to ONNX's type {}, which rung lacks", call.integer("to"));
+  if (size_of(*dtype) != size_of(call.dtype(0))) {
+    fail_user("BitCast from {} to {}, whose sizes differ", name(call.dtype(0)), name(*dtype));
+  }
+  return {Aten(call, "aten::view.dtype(Tensor self, ScalarType dtype) -> Tensor")
+              .input(call.tensor(0))
+              .integer(aten_type(*dtype))
+              .like(0, *dtype)};
 }
 
 OnnxResult cast(OnnxCall& call) {
@@ -81,13 +123,9 @@ OnnxResult eye_like(OnnxCall& call) {
 }
 
 constexpr OnnxEntry kRules[] = {
-    {"Identity", identity},
-    {"Dropout", dropout},
-    {"Cast", cast},
-    {"CastLike", cast_like},
-    {"ConstantOfShape", constant_of_shape},
-    {"Range", range},
-    {"EyeLike", eye_like},
+    {"Identity", identity}, {"Dropout", dropout},    {"Cast", cast},
+    {"BitCast", bit_cast},  {"CastLike", cast_like}, {"ConstantOfShape", constant_of_shape},
+    {"Range", range},       {"EyeLike", eye_like},
 };
 
 }  // namespace

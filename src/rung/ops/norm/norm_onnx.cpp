@@ -10,10 +10,40 @@ Ref reduced(OnnxCall& call, ReduceKind kind, Ref x, const Sizes& axes) {
   return call.add(Reduce{.kind = kind, .axes = axes, .keep_axes = true}, {x});
 }
 
-OnnxResult batch_norm(OnnxCall& call) {
-  if (call.integer("training_mode", 0) != 0 || (call.results() > 1 && call.used(1))) {
-    fail_unsupported("BatchNormalization that was exported in training mode");
+/// By the batch's own statistics at all times, which are mixed into the running ones: three
+/// results, as the file asks for.
+OnnxResult batch_norm_of_batch(OnnxCall& call) {
+  const size_t rank = call.rank(0);
+  Sizes axes, behind;
+  for (size_t i = 0; i < rank; ++i) {
+    if (i != 1) axes.push_back(static_cast<int64_t>(i));
+    if (i > 1) behind.push_back(static_cast<int64_t>(i) - 1);
   }
+  const auto along = [&](Ref x) {
+    return behind.empty() ? x : call.add(Unsqueeze{.axes = behind}, {x});
+  };
+  const auto mean_of = [&](Ref x) {
+    return call.add(Reduce{.kind = ReduceKind::kMean, .axes = axes}, {x});
+  };
+  const Ref x = call.tensor(0), mean = mean_of(x);
+  const Ref centred = call.binary(BinaryFn::kSub, x, along(mean));
+  const Ref variance = mean_of(call.unary(UnaryFn::kSquare, centred));
+  const Ref factor = call.unary(
+      UnaryFn::kRsqrt, call.with_number(BinaryFn::kAdd, variance, call.number("epsilon", 1e-5)));
+  Ref y = call.binary(BinaryFn::kMul, centred, along(factor));
+  y = call.binary(BinaryFn::kMul, y, along(call.tensor(1)));
+  y = call.binary(BinaryFn::kAdd, y, along(call.tensor(2)));
+  const double kept = call.number("momentum", 0.9);
+  const auto mixed = [&](size_t old, Ref now) {
+    return call.binary(BinaryFn::kAdd, call.with_number(BinaryFn::kMul, call.buffer(old), kept),
+                       call.with_number(BinaryFn::kMul, now, 1 - kept));
+  };
+  return {y, mixed(3, mean), mixed(4, variance)};
+}
+
+OnnxResult batch_norm(OnnxCall& call) {
+  if (call.integer("training_mode", 0) != 0 && call.used(1)) return batch_norm_of_batch(call);
+  if (call.used(1)) fail_unsupported("the statistics of BatchNormalization as of opset 13");
   if (call.integer("spatial", 1) == 0) {
     fail_unsupported("BatchNormalization per element (spatial = 0)");
   }

@@ -3,9 +3,19 @@
 #include <limits>
 
 #include "rung/base/error.h"
-#include "rung/ops/window_onnx.h"
+#include "rung/ops/pool/pool_onnx.h"
 
 namespace rung::ops {
+
+Window pool_window(OnnxCall& call) {
+  Window window = read_window(call, call.integers("kernel_shape"));
+  if (call.rank(0) != window.kernel.size() + 2) {
+    fail_user("the input has {} axes and the kernel {}", call.rank(0), window.kernel.size());
+  }
+  if (window.kernel.size() > 3) fail_unsupported("pools over more than 3 axes");
+  return window;
+}
+
 namespace {
 
 bool all_zero(const Sizes& sizes) {
@@ -29,19 +39,8 @@ bool takes_padding(const Window& window) {
   return true;
 }
 
-Window pool_window(OnnxCall& call) {
-  Window window = read_window(call, call.integers("kernel_shape"));
-  if (call.rank(0) != window.kernel.size() + 2) {
-    fail_user("the input has {} axes and the kernel {}", call.rank(0), window.kernel.size());
-  }
-  if (window.kernel.size() > 3) fail_unsupported("pools over more than 3 axes");
-  return window;
-}
-
 OnnxResult max_pool(OnnxCall& call) {
-  if (call.results() > 1 && call.used(1)) {
-    fail_unsupported("the indices of MaxPool; its values alone are supported");
-  }
+  if (call.used(1)) return max_pool_with_places(call);
   const Window window = pool_window(call);
   const bool own = takes_padding(window);
   Ref x = call.tensor(0);
@@ -58,6 +57,25 @@ OnnxResult max_pool(OnnxCall& call) {
   return {call.cast(y, dtype)};
 }
 
+/// The window with as much padding at the end that one more fits where a part of it lies in the
+/// padded input: ceil_mode.
+Window with_last_window(OnnxCall& call, Ref x, Window window) {
+  const Dims sizes = call.sizes_of(x);
+  for (size_t i = 0; i < window.kernel.size(); ++i) {
+    Dim rest = sizes.at(i + 2);
+    for (auto& n : rest.seen) {
+      const int64_t span = window.dilation[i] * (window.kernel[i] - 1) + 1;
+      const int64_t free = n + window.begin[i] + window.end[i] - span;
+      int64_t windows = (free + window.stride[i] - 1) / window.stride[i] + 1;
+      if ((windows - 1) * window.stride[i] >= n + window.begin[i]) --windows;
+      n = std::max<int64_t>(0, (windows - 1) * window.stride[i] - free);
+    }
+    if (rest.varies()) call.fix({rest});
+    window.end[i] += rest.value();
+  }
+  return window;
+}
+
 /// The mean of each window as sums of the values and of the ones that count.
 Ref mean_of_counted(OnnxCall& call, Ref x, const Window& window, bool ceil, bool padding_counts) {
   const auto sums = [&](Ref values) {
@@ -71,22 +89,7 @@ Ref mean_of_counted(OnnxCall& call, Ref x, const Window& window, bool ceil, bool
     return call.add(Conv{.stride = window.stride, .dilation = window.dilation, .groups = channels},
                     {values, kernel});
   };
-  Window grown = window;
-  if (ceil) {  // one more window where a part of it lies in the padded input
-    const Dims sizes = call.sizes_of(x);
-    for (size_t i = 0; i < window.kernel.size(); ++i) {
-      Dim rest = sizes.at(i + 2);
-      for (auto& n : rest.seen) {
-        const int64_t span = window.dilation[i] * (window.kernel[i] - 1) + 1;
-        const int64_t free = n + window.begin[i] + window.end[i] - span;
-        int64_t windows = (free + window.stride[i] - 1) / window.stride[i] + 1;
-        if ((windows - 1) * window.stride[i] >= n + window.begin[i]) --windows;
-        n = std::max<int64_t>(0, (windows - 1) * window.stride[i] + span - (free + span));
-      }
-      if (rest.varies()) call.fix({rest});
-      grown.end[i] += rest.value();
-    }
-  }
+  const Window grown = ceil ? with_last_window(call, x, window) : window;
   const Ref ones = call.add(FullLike{.value = 1}, {x});
   Ref counted = padding_counts ? bordered(call, ones, window, 1) : ones;
   Window around = grown;
@@ -121,16 +124,16 @@ OnnxResult average_pool(OnnxCall& call) {
 
 // (Σ |x|^p) ^ (1/p) over each window
 OnnxResult lp_pool(OnnxCall& call) {
-  const Window window = pool_window(call);
+  Window window = pool_window(call);
   const auto p = static_cast<double>(call.integer("p", 2));
   const Ref x = call.tensor(0);
+  if (call.integer("ceil_mode", 0) != 0) window = with_last_window(call, x, window);
   Ref y = call.with_number(BinaryFn::kPow, call.unary(UnaryFn::kAbs, x), p);
   y = bordered(call, y, window, 0);
   const int64_t channels = call.type(x).shape.at(1);
   Shape shape{channels, 1};
   shape.insert(shape.end(), window.kernel.begin(), window.kernel.end());
   const Ref kernel = call.add(Expand{.shape = shape}, {call.scalar(1, call.type(x).dtype)});
-  if (call.integer("ceil_mode", 0) != 0) fail_unsupported("LpPool with ceil_mode");
   y = call.add(Conv{.stride = window.stride, .dilation = window.dilation, .groups = channels},
                {y, kernel});
   return {call.with_number(BinaryFn::kPow, y, 1 / p)};
@@ -154,6 +157,7 @@ OnnxResult global_lp_pool(OnnxCall& call) {
 
 constexpr OnnxEntry kRules[] = {
     {"MaxPool", max_pool},
+    {"MaxUnpool", max_unpool},
     {"AveragePool", average_pool},
     {"LpPool", lp_pool},
     {"GlobalMaxPool", global_pool<PoolKind::kMax>},

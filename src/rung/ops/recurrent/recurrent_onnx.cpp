@@ -2,12 +2,10 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
-#include "rung/ops/onnx.h"
+#include "rung/ops/recurrent/recurrent_onnx.h"
 
 namespace rung::ops {
-namespace {
 
-/// Rows of [D, G·H, …] of one direction, gate by gate in another order. [G·H, …]
 Tensor reordered(const Tensor& whole, int64_t direction, const Sizes& gates, int64_t first_gate,
                  int64_t hidden) {
   const int64_t rows = whole.shape().at(1);
@@ -22,6 +20,8 @@ Tensor reordered(const Tensor& whole, int64_t direction, const Sizes& gates, int
   }
   return out;
 }
+
+namespace {
 
 void check_plain(OnnxCall& call, const std::vector<std::string>& activations) {
   std::vector<std::string> given = call.texts("activations");
@@ -138,9 +138,7 @@ OnnxResult lstm(OnnxCall& call) {
 // ONNX's gates are z r h, PyTorch's r z n, and PyTorch resets behind the matrix product.
 OnnxResult gru(OnnxCall& call) {
   check_plain(call, {"sigmoid", "tanh"});
-  if (call.integer("linear_before_reset", 0) == 0) {
-    fail_unsupported("GRU that resets in front of the matrix product (linear_before_reset = 0)");
-  }
+  if (call.integer("linear_before_reset", 0) == 0) return gru_in_steps(call);
   return recurrent(call, {Cell::kGru, {1, 0, 2}});
 }
 

@@ -4,7 +4,7 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
-#include "rung/ops/onnx.h"
+#include "rung/ops/resize/grid_onnx.h"
 
 namespace rung::ops {
 namespace {
@@ -294,62 +294,9 @@ OnnxResult resize(OnnxCall& call) {
   return {resize_by_matrix(call, request)};
 }
 
-OnnxResult grid_sample(OnnxCall& call) {
-  const std::string mode = call.text("mode", "bilinear"),
-                    border = call.text("padding_mode", "zeros");
-  const auto place = [](std::string_view name, std::initializer_list<std::string_view> names) {
-    int64_t i = 0;
-    for (const auto& known : names) {
-      if (name == known) return i;
-      ++i;
-    }
-    return int64_t{-1};
-  };
-  int64_t how = place(mode, {"bilinear", "nearest", "bicubic"});
-  if (how < 0) how = place(mode, {"linear", "nearest", "cubic"});
-  const int64_t edge = place(border, {"zeros", "border", "reflection"});
-  if (how < 0 || edge < 0) fail_user("modes {} and {}", quoted(mode), quoted(border));
-  const Ref x = call.tensor(0), grid = call.tensor(1);
-  const Dims sizes = call.sizes(0), grid_sizes = call.sizes(1);
-  if (sizes.size() != 4 && sizes.size() != 5)
-    fail_unsupported("GridSample of {} axes", sizes.size());
-  if (sizes.size() == 5 && how != 0) fail_unsupported("{} GridSample of volumes", mode);
-  TensorType type = call.type(x);
-  for (size_t i = 2; i < sizes.size(); ++i) type.shape[i] = grid_sizes.at(i - 1).value();
-  const char* schema = sizes.size() == 4
-                           ? "aten::grid_sampler_2d(Tensor input, Tensor grid, int "
-                             "interpolation_mode, int padding_mode, bool align_corners) -> Tensor"
-                           : "aten::grid_sampler_3d(Tensor input, Tensor grid, int "
-                             "interpolation_mode, int padding_mode, bool align_corners) -> Tensor";
-  return Aten(call, schema)
-      .input(x)
-      .input(grid)
-      .integer(how)
-      .integer(edge)
-      .flag(call.integer("align_corners", 0) != 0)
-      .give({type});
-}
-
-OnnxResult affine_grid(OnnxCall& call) {
-  const Sizes size = call.integers(1);
-  const Ref theta = call.tensor(0);
-  if (size.size() != 4 && size.size() != 5) fail_user("AffineGrid of size {}", to_string(size));
-  Shape shape{size[0]};
-  shape.insert(shape.end(), size.begin() + 2, size.end());
-  shape.push_back(static_cast<int64_t>(size.size()) - 2);
-  return Aten(call,
-              "aten::affine_grid_generator(Tensor theta, int[] size, bool align_corners) -> Tensor")
-      .input(theta)
-      .integers(size)
-      .flag(call.integer("align_corners", 0) != 0)
-      .give({TensorType(call.type(theta).dtype, shape)});
-}
-
 constexpr OnnxEntry kRules[] = {
-    {"Resize", resize},
-    {"Upsample", resize},
-    {"GridSample", grid_sample},
-    {"AffineGrid", affine_grid},
+    {"Resize", resize},          {"Upsample", resize},    {"GridSample", grid_sample},
+    {"AffineGrid", affine_grid}, {"RoiAlign", roi_align},
 };
 
 }  // namespace
