@@ -32,6 +32,20 @@ bool is_finite(const at::Tensor& weight) {
   return !weight.is_floating_point() || at::isfinite(weight).all().item<bool>();
 }
 
+/// Refuses a quantised network: where numbers are rounded to 8 bits no gradient comes back, and the
+/// weights in front would stay without a word.
+void check_not_quantised(const Graph& graph) {
+  for (const Node& node : graph.nodes()) {
+    const auto* cast = std::get_if<ops::Cast>(&node.op);
+    if (cast == nullptr || (cast->dtype != DType::kI8 && cast->dtype != DType::kU8)) continue;
+    if (!is_floating(graph.type(node.inputs[0]).dtype)) continue;
+    fail_unsupported(
+        "the network is quantised: node {} turns numbers into {}, through which no gradient "
+        "flows\n  fix     train the network that it was made from, and quantise the result",
+        quoted(node.name), name(cast->dtype));
+  }
+}
+
 /// Everything that one run works with.
 class Trainer {
  public:
@@ -39,6 +53,7 @@ class Trainer {
           const TrainRun& run)
       : net_(net), data_(data), task_(task), options_(options), run_(run) {
     check(options_);
+    check_not_quantised(net_.graph());
     if (data_.train == nullptr || data_.train->size() == 0) {
       fail_user("there are no samples to train on");
     }

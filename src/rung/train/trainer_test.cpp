@@ -272,6 +272,20 @@ TEST(Trainer, ANetworkThatDoesNotFitIsFoundBeforeAnythingIsWritten) {
   EXPECT_FALSE(std::filesystem::exists(folder / "a"));
 }
 
+// x -> conv -> round -> u8 -> f32 -> mean -> y
+TEST(Trainer, AQuantisedNetworkIsRefused) {
+  Builder b;
+  Value x = b.conv("conv", b.input("x", {1, 1, 8, 8}), {.out = 2});
+  x = b.add("quantise", ops::Cast{DType::kU8}, {b.unary("round", ops::UnaryFn::kRound, x)});
+  x = b.add("dequantise", ops::Cast{DType::kF32}, {x});
+  b.output("y", b.flatten("flat", b.adaptive_pool("pool", x, {1, 1})));
+  Module net(std::move(b).finish());
+  const auto task = classification_task({.classes = 2});
+  const std::string why =
+      error_of(ErrorKind::kUnsupported, [&] { train(*net, halves(), *task, kOptions); });
+  EXPECT_NE(why.find("node 'quantise' turns numbers into u8"), std::string::npos) << why;
+}
+
 TEST(Trainer, ClippingBoundsTheFirstStep) {
   const auto step_length = [](double clip) {
     Module net(small_net(), ModuleOptions{.seed = 1}),
