@@ -2,11 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "rung/base/error.h"
 #include "rung/base/file.h"
-#include "rung/base/rng.h"
 #include "rung/base/temp_folder.h"
 #include "rung/graph/builder.h"
 #include "rung/io/graph_json.h"
@@ -15,60 +12,14 @@
 #include "rung/io/model_file.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/io/safetensors.h"
+#include "support/mutation.h"
 
 namespace rung {
 namespace {
 
-std::string damaged(std::string bytes, Rng& rng) {
-  const auto any = [&] { return static_cast<size_t>(rng.integer(0, std::ssize(bytes) - 1)); };
-  const int64_t rounds = rng.integer(1, 4);
-  for (int64_t i = 0; i < rounds && !bytes.empty(); ++i) {
-    switch (rng.integer(0, 5)) {
-      case 0:
-        bytes[any()] ^= static_cast<char>(1 << rng.integer(0, 7));
-        break;
-      case 1:
-        bytes[any()] = static_cast<char>(rng.integer(0, 255));
-        break;
-      case 2:
-        bytes.resize(any());
-        break;
-      case 3:
-        bytes.insert(any(), bytes.substr(any(), 16));
-        break;
-      case 4:
-        bytes.erase(any(), static_cast<size_t>(rng.integer(1, 16)));
-        break;
-      case 5: {  // digits are where sizes are
-        const size_t at = bytes.find_first_of("0123456789", any());
-        if (at != std::string::npos) bytes[at] = static_cast<char>('0' + rng.integer(0, 9));
-        break;
-      }
-    }
-  }
-  return bytes;
-}
-
 template <typename Read>
 void survive(const std::string& valid, int count, uint64_t seed, Read read) {
-  const TempFolder folder;
-  const auto path = folder / "file";
-  int refused = 0;
-  for (int i = 0; i < count; ++i) {
-    Rng rng(seed + static_cast<uint64_t>(i));
-    std::ofstream(path, std::ios::binary) << damaged(valid, rng);
-    try {
-      read(path);
-    } catch (const Error& error) {
-      EXPECT_NE(error.kind(), ErrorKind::kBug)
-          << "seed " << seed + static_cast<uint64_t>(i) << ": " << error.what();
-      EXPECT_FALSE(std::string(error.what()).empty());
-      ++refused;
-    } catch (const std::exception& error) {
-      ADD_FAILURE() << "seed " << seed + static_cast<uint64_t>(i) << ": " << error.what();
-    }
-  }
-  EXPECT_GT(refused, count / 4) << "the damage is too mild to test anything";
+  testing::survive([&](Rng& rng) { return testing::damaged(valid, rng); }, count, seed, read);
 }
 
 constexpr int kCount = 1500;

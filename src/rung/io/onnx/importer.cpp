@@ -223,6 +223,11 @@ void Lowering::lower_nodes(const Nodes& nodes, Scope& scope) {
     draft_.begin_call(node.name(), node.op_type());
     try {
       lower_node(node, scope);
+    } catch (SizeVaries& varies) {
+      if (varies.what.find("node '") == std::string::npos) {
+        varies.what = fmt::format("{} at {}", varies.what, at(node));
+      }
+      throw;
     } catch (const Error& error) {
       if (std::string_view(error.what()).starts_with("node '")) throw;
       throw Error(error.kind(), fmt::format("{}: {}", at(node), error.what()));

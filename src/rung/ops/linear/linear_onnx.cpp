@@ -2,7 +2,7 @@
 #include <map>
 
 #include "rung/base/error.h"
-#include "rung/ops/onnx.h"
+#include "rung/ops/linear/contraction_onnx.h"
 
 namespace rung::ops {
 namespace {
@@ -40,6 +40,7 @@ OnnxResult einsum(OnnxCall& call) {
   for (const char c : call.text("equation")) {
     if (c != ' ') equation += c;
   }
+  if (const auto product = contraction(call, equation)) return {*product};
   // The sizes of the result, letter by letter; the graph holds at these.
   std::map<char, Dim> sizes;
   std::vector<Ref> in;
