@@ -19,9 +19,9 @@ const onnx::AttributeProto* attribute(const onnx::NodeProto& node, std::string_v
 }
 
 const onnx::GraphProto& body_of(const onnx::NodeProto& node, std::string_view name) {
-  const auto* found = attribute(node, name);
-  if (found == nullptr || !found->has_g()) fail_user("its graph {} is missing", quoted(name));
-  return found->g();
+  const auto* found = graph_attribute(node, name);
+  if (found == nullptr) fail_user("its graph {} is missing", quoted(name));
+  return *found;
 }
 
 /// One number of an attribute that lists one per input or output; 0 where it is absent.
@@ -49,17 +49,23 @@ void check_turns(int64_t turns) {
 
 }  // namespace
 
+const onnx::GraphProto* graph_attribute(const onnx::NodeProto& node, std::string_view name) {
+  const auto* found = attribute(node, name);
+  return found == nullptr || !found->has_g() ? nullptr : &found->g();
+}
+
 bool Lowering::lower_control_flow(const onnx::NodeProto& node, const Inputs& in, Scope& scope) {
-  const bool standard = node.domain().empty() || node.domain() == "ai.onnx";
+  if (call_function(node, in, scope)) return true;
   using Member = void (Lowering::*)(const onnx::NodeProto&, const Inputs&, Scope&);
-  const std::string& op = node.op_type();
-  const Member member = op == "If"     ? &Lowering::branch
-                        : op == "Loop" ? &Lowering::loop
-                        : op == "Scan" ? &Lowering::scan
-                                       : nullptr;
-  if (!standard || member == nullptr) return call_function(node, in, scope);
+  const std::string op = (node.domain() == "ai.onnx" ? "" : node.domain()) + node.op_type();
+  const Member member = op == "If"                             ? &Lowering::branch
+                        : op == "Loop"                         ? &Lowering::loop
+                        : op == "Scan"                         ? &Lowering::scan
+                        : op == "ai.onnx.previewFlexAttention" ? &Lowering::flex_attention
+                                                               : nullptr;
+  if (member == nullptr) return false;
   (this->*member)(node, in, scope);
-  ++report_.operators[op].folded;
+  ++report_.operators[node.op_type()].composed;
   return true;
 }
 

@@ -47,11 +47,12 @@ class Lowering {
   void apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
                   const Inputs& in, Scope& scope);
 
-  // control_flow.cpp
+  // control_flow.cpp, flex_attention.cpp
   bool lower_control_flow(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   void branch(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   void loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   void scan(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+  void flex_attention(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   bool call_function(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   Inputs run_body(const onnx::GraphProto& body, const Inputs& in, Scope& scope);
   bool truth(FileValue& value, std::string_view what);
@@ -66,5 +67,8 @@ class Lowering {
   FileValues values_;
   size_t walked_ = 0;  ///< nodes, those of loops and functions each time
 };
+
+/// A node's attribute that is a graph, or null.
+const onnx::GraphProto* graph_attribute(const onnx::NodeProto& node, std::string_view name);
 
 }  // namespace rung::onnx_import

@@ -98,7 +98,6 @@ OnnxResult gather_nd(OnnxCall& call) {
 }
 
 OnnxResult compress(OnnxCall& call) {
-  if (!call.known(1)) fail_unsupported("Compress by a condition that data decides");
   const Tensor condition = call.constant(1);
   std::vector<int64_t> places;
   for (int64_t i = 0; i < condition.elements(); ++i) {
@@ -115,7 +114,19 @@ OnnxResult compress(OnnxCall& call) {
   return {call.add(Gather{.axis = axis}, {x, index})};
 }
 
+// What gives as many results as the data has it. Where all of it is known, it was worked out.
+OnnxResult sized_by_data(OnnxCall&) {
+  fail_unsupported(
+      "data decides the sizes of its result, and a graph has sizes; what it reads must be known "
+      "when the file is read, or the network cut in front of it");
+}
+
 constexpr OnnxEntry kRules[] = {
+    {"NonMaxSuppression", sized_by_data},
+    {"NonZero", sized_by_data},
+    {"Unique", sized_by_data},
+    {"ReverseSequence", reverse_sequence},
+    {"TensorScatter", tensor_scatter},
     {"Gather", gather},
     {"GatherElements", gather_elements},
     {"GatherND", gather_nd},

@@ -77,10 +77,9 @@ OnnxResult arg(OnnxCall& call) {
   const bool last = call.integer("select_last_index", 0) != 0;
   Ref x = Least ? call.unary(UnaryFn::kNeg, given) : given;
   if (last) x = flipped(call, x, axis);
-  const Ref place = call.add(Reduce{.kind = ReduceKind::kArgMax,
-                                    .axes = {axis},
-                                    .keep_axes = call.integer("keepdims", 1) != 0},
-                             {x});
+  const bool keep = call.integer("keepdims", 1) != 0;
+  const Reduce op{.kind = ReduceKind::kArgMax, .axes = {axis}, .keep_axes = keep};
+  const Ref place = call.add(op, {x});
   if (!last) return {place};
   const Dim size = call.sizes(0).at(static_cast<size_t>(axis));
   if (size.varies()) call.fix({size});
