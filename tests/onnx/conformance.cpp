@@ -1,10 +1,14 @@
 // Runs the ONNX project's own operator cases in eager execution: each folder below ROOT/node and
 // the like holds model.onnx and test_data_set_*/input_*.pb, output_*.pb.
 //
-//   conformance ROOT        prints one line a case: name, what came of it, why, operators
+//   onnx_conformance ROOT [PART]             one line a case whose path holds PART: name, what came
+//                                            of it, operators, why
+//   onnx_conformance ROOT --write DOCUMENT   writes the table in DOCUMENT
+//   onnx_conformance ROOT --check DOCUMENT   exits with 1 where it differs, or a case is wrong
 //
-// What comes of it: passed; refused (an error that says what rung lacks, or that the case needs);
-// wrong (other numbers, types or sizes than expected); failed (an error that is no refusal).
+// What comes of a case: passed; refused (an error that says what rung lacks, or what must be
+// known); wrong (other numbers, types or sizes than expected); failed (an error that is no
+// refusal).
 
 #include <fcntl.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
@@ -17,7 +21,9 @@
 #include <functional>
 #include <set>
 
+#include "conformance_table.h"
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/module.h"
@@ -48,16 +54,6 @@ std::vector<fs::path> numbered(const fs::path& folder, const std::string& what) 
     if (!fs::exists(path)) return out;
     out.push_back(path);
   }
-}
-
-std::string operators(const onnx::ModelProto& model) {
-  std::set<std::string> names;
-  for (const auto& node : model.graph().node()) {
-    names.insert(node.domain().empty() ? node.op_type() : node.domain() + "." + node.op_type());
-  }
-  std::string out;
-  for (const auto& name : names) out += (out.empty() ? "" : ",") + name;
-  return out;
 }
 
 /// Why `got` is not what is expected; empty where it is. Tolerances of the ONNX project's runner.
@@ -155,43 +151,95 @@ Verdict run_set(const fs::path& model_path, const fs::path& folder, const OnnxFi
   return {"passed", ""};
 }
 
-void run_case(const fs::path& folder, const std::string& name) {
+CaseResult run_case(const fs::path& folder, const std::string& name) {
   const fs::path path = folder / "model.onnx";
-  Verdict verdict{"passed", ""};
-  std::string ops = "?";
+  CaseResult result{.name = name, .word = "passed", .operators = "?", .why = {}, .outside = {}};
   try {
     const OnnxFile file = read_onnx(path);
-    ops = operators(*file.proto);
+    result.operators = operators(*file.proto);
     for (int i = 0;; ++i) {
       const fs::path data = folder / fmt::format("test_data_set_{}", i);
-      if (!fs::exists(data)) break;
-      verdict = run_set(path, data, file);
+      if (!fs::exists(data)) {
+        if (i == 0) fail_user("the case has no data");
+        break;
+      }
+      const Verdict verdict = run_set(path, data, file);
+      result.word = verdict.word;
+      result.why = verdict.why;
       if (verdict.word != "passed") break;
     }
+    const auto at = result.why.find(path.string() + ": ");
+    if (at != std::string::npos) result.why.erase(at, path.string().size() + 2);
+    if (result.word == "refused") result.outside = outside(*file.proto, result.why);
   } catch (const std::exception& error) {
-    verdict = {"failed", first_line(error.what())};
+    result.word = "failed";
+    result.why = first_line(error.what());
   }
-  std::string why = verdict.why;
-  const auto at = why.find(path.string() + ": ");
-  if (at != std::string::npos) why.erase(at, path.string().size() + 2);
-  std::printf("%s\t%s\t%s\t%s\n", name.c_str(), verdict.word.c_str(), ops.c_str(), why.c_str());
+  return result;
+}
+
+std::vector<fs::path> cases(const fs::path& root, const std::string& part) {
+  std::vector<fs::path> out;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const bool chosen = entry.path().string().find(part) != std::string::npos;
+    if (chosen && entry.path().filename() == "model.onnx")
+      out.push_back(entry.path().parent_path());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+void print(const CaseResult& result) {
+  std::printf("%s\t%s\t%s\t%s\t%s\n", result.name.c_str(), result.word.c_str(),
+              result.operators.c_str(), result.why.c_str(), result.outside.c_str());
+  std::fflush(stdout);
+}
+
+/// Whether all is as the document says.
+bool check(const std::vector<CaseResult>& results, const fs::path& document) {
+  bool good = true;
+  for (const auto& result : results) {
+    if (result.word != "wrong" && result.word != "failed") continue;
+    print(result);
+    good = false;
+  }
+  const std::string text = read_file(document);
+  if (with_table(text, conformance_table(results)) != text) {
+    std::printf("%s differs from what came of the cases; write it again with --write\n",
+                document.c_str());
+    good = false;
+  }
+  return good;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const fs::path root = arguments.at(0);
+  const std::string mode = arguments.size() == 3 ? arguments[1] : "";
+  const auto folders = cases(root, arguments.size() == 2 ? arguments[1] : "");
+  std::vector<CaseResult> results;
+  for (const auto& folder : folders) {
+    results.push_back(run_case(folder, fs::relative(folder, root).string()));
+    if (mode.empty()) print(results.back());
+  }
+  if (results.empty()) fail_user("{} holds no cases", root.string());
+  if (mode == "--check") return check(results, arguments[2]) ? 0 : 1;
+  if (mode == "--write") {
+    const fs::path document = arguments[2];
+    write_file(document, with_table(read_file(document), conformance_table(results)));
+  }
+  return 0;
 }
 
 }  // namespace
 }  // namespace rung
 
 int main(int argc, char** argv) {
-  if (argc < 2) return 2;
+  if (argc < 2 || argc > 4) return 2;
   at::set_num_threads(1);
-  std::vector<std::filesystem::path> folders;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[1])) {
-    const bool chosen = argc < 3 || entry.path().string().find(argv[2]) != std::string::npos;
-    if (chosen && entry.path().filename() == "model.onnx")
-      folders.push_back(entry.path().parent_path());
-  }
-  std::sort(folders.begin(), folders.end());
-  for (const auto& folder : folders) {
-    rung::run_case(folder, std::filesystem::relative(folder, argv[1]).string());
-    std::fflush(stdout);
+  try {
+    return rung::run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
   }
 }
