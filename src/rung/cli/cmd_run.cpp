@@ -19,9 +19,9 @@
 #include "rung/exec/eager/identity.h"
 #include "rung/exec/eager/module.h"
 #include "rung/io/image.h"
-#include "rung/io/load_weights.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/io/safetensors.h"
+#include "rung/io/state_dict.h"
 #include "rung/ops/eager.h"
 
 namespace rung::cli {
@@ -32,6 +32,7 @@ struct RunOptions {
   std::vector<std::string> inputs;
   ModelOptions opening;
   std::string weights;
+  std::string rename;
   std::vector<std::string> taps;
   std::optional<std::string> output;
   std::string device = "cpu";
@@ -125,9 +126,14 @@ void check_all_given(const Graph& graph, const TensorMap& inputs, const RunOptio
 
 // Where the numbers of the network come from, for the report.
 std::string give_weights(Model& model, const RunOptions& options) {
+  if (options.weights.empty() && !options.rename.empty()) {
+    fail_user("--rename renames what --weights loads; give both");
+  }
   if (!options.weights.empty()) {
-    const auto report = load_weights(model, load_safetensors(options.weights).tensors);
-    return fmt::format("{} from {}", report.matched.size(), options.weights);
+    const auto report = load_weights_file(model, options.weights, options.rename);
+    std::string text = fmt::format("{} from {}", report.matched.size(), options.weights);
+    for (const auto& note : report.notes) text += "\n         " + note;
+    return text;
   }
   size_t missing = 0, all = 0;
   for (const NodeId id : model.graph.params()) {
@@ -297,8 +303,12 @@ void add_run(CLI::App& app) {
        "[NAME=]WHAT");
   add_model_options(*verb, options->opening);
   verb->add_option("--weights", options->weights,
-                   "A state dict for the network; every name and shape must fit")
-      ->type_name("FILE.safetensors");
+                   "A state dict for the network: .safetensors, .rung or what torch.save writes "
+                   "(FILE:KEY for one of several in it); every name and shape must fit")
+      ->type_name("FILE");
+  verb->add_option("--rename", options->rename,
+                   "Rules for the names of --weights, one a line: OLD -> NEW, * for any text")
+      ->type_name("TABLE");
   list("--tap", options->taps,
        "The value at this tap instead of the outputs; runs only what it needs", "NAME");
   verb->add_option("-o,--output", options->output,
@@ -317,7 +327,7 @@ void add_run(CLI::App& app) {
   verb->footer(
       "Examples:\n"
       "  rung run zoo:skip_connection_block --set in=64 --set out=128 --input x=randn:1,64,32,32\n"
-      "  rung run zoo:resnet18 --weights resnet18.safetensors --input photo.jpg -o scores.npy\n"
+      "  rung run zoo:resnet18 --weights resnet18.pth --input photo.jpg -o scores.npy\n"
       "  rung run unet.rung --input photo.png --tap enc/layer2 --tap dec/up1 -o taps.safetensors\n"
       "  rung run joined.rung --input randn --compare-without-skips");
   verb->callback([options] { run_verb(*options); });

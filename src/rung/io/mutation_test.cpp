@@ -11,6 +11,8 @@
 #include "rung/io/json.h"
 #include "rung/io/model_file.h"
 #include "rung/io/numpy/npy.h"
+#include "rung/io/pytorch/pickle_testing.h"
+#include "rung/io/pytorch/pth.h"
 #include "rung/io/safetensors.h"
 #include "support/mutation.h"
 
@@ -47,6 +49,22 @@ TEST(Mutation, Safetensors) {
                             .metadata = {{"format", "pt"}}});
   });
   survive(valid, kCount, 1000, [](const auto& path) { sum(load_safetensors(path).tensors); });
+}
+
+TEST(Mutation, Pth) {
+  const std::string valid = bytes_of([](const auto& path) {
+    save_pth(path, {{"a.weight", Tensor(DType::kF32, {2, 3})}, {"n", Tensor(DType::kI64, {})}});
+  });
+  survive(valid, kCount, 6000, [](const auto& path) { sum(load_pth(path).tensors); });
+}
+
+// Before the archive, and so without check sums in front of the pickle.
+TEST(Mutation, LegacyPth) {
+  const std::string tensors = testing::dict({{"a", testing::tensor()}, {"b", testing::tensor()}});
+  const std::string valid =
+      testing::legacy_file(testing::dict({{"epoch", testing::whole(3)}, {"state_dict", tensors}}),
+                           {{"0", {1, 2, 3, 4, 5, 6}}});
+  survive(valid, 2 * kCount, 7000, [](const auto& path) { sum(load_pth(path).tensors); });
 }
 
 std::string model_bytes() {

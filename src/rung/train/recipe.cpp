@@ -5,9 +5,8 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/blocks/zoo.h"
-#include "rung/io/load_weights.h"
 #include "rung/io/model_file.h"
-#include "rung/io/safetensors.h"
+#include "rung/io/state_dict.h"
 #include "rung/train/recipe_parts.h"
 
 namespace rung {
@@ -87,13 +86,18 @@ void read_wires(TomlReader& table, const Model& model, JoinSpec& spec) {
 void read_network(TomlReader table, const std::string& name, const fs::path& base,
                   const OpenNetwork& open, Recipe& recipe, JoinSpec& spec) {
   Model model = open_network(table, base, open).named(name);
+  const auto rename = table.text("rename");  // rules for the names in `weights`
   if (const auto file = table.text("weights")) {
     const auto path = recipe_path(*file, base, table.where("weights"));
     try {
-      load_weights(model, load_safetensors(path).tensors);
+      load_weights_file(model, path,
+                        rename ? recipe_path(*rename, base, table.where("rename")) : fs::path());
     } catch (const Error& error) {
       throw placed(error, table.where("weights") + ": " + path.string());
     }
+  }
+  if (rename && !table.has("weights")) {
+    fail_user("{}: it renames what weights loads; give both", table.where("rename"));
   }
   for (const auto& glob : table.texts("freeze").value_or(std::vector<std::string>())) {
     recipe.freeze.push_back(prefix_of(model) + glob);

@@ -100,12 +100,13 @@ class LegacyFile {
     next();  // the version: there is one
     check_machine(next());
     object_ = next();
-    find_storages(next());
+    keys_ = next();
   }
 
   const Pickle& object() const { return object_; }
 
   File storage(const std::string& key, size_t needs) {
+    if (storages_.empty()) find_storages();
     const auto found = storages_.find(key);
     if (found == storages_.end())
       fail_user("{} is damaged: it lacks memory {}", name_, quoted(key));
@@ -135,13 +136,15 @@ class LegacyFile {
   }
 
   // How long a storage is depends on its type, which only the tensors say.
-  void find_storages(const Pickle& keys) {
+  void find_storages() {
     std::map<std::string_view, size_t> item_bytes;
     for (const PickleObject& object : object_.objects) {
       if (object.kind == Kind::kStorage) item_bytes[object.text] = element_bytes(object);
     }
-    if (keys.root->kind != Kind::kList) fail_user("{} lacks the list of its storages", name_);
-    for (const PickleObject* key : keys.root->items) {
+    if (keys_.root == nullptr || keys_.root->kind != Kind::kList) {
+      fail_user("{} lacks the list of its storages", name_);
+    }
+    for (const PickleObject* key : keys_.root->items) {
       const auto item = item_bytes.find(key->text);
       if (key->kind != Kind::kText || item == item_bytes.end()) {
         fail_user("{} is damaged: no tensor uses memory {}", name_, quoted(key->text));
@@ -163,6 +166,7 @@ class LegacyFile {
   std::string name_;
   size_t at_ = 0;
   Pickle object_;
+  Pickle keys_;  ///< a list of the storages that follow; no root: the file has none
   std::map<std::string, File> storages_;
 };
 
