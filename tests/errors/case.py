@@ -1,8 +1,10 @@
 """A mistake, and what rung has to say to it."""
 
 import dataclasses
+import io
 import json
 import struct
+import zipfile
 import zlib
 
 
@@ -64,6 +66,20 @@ def rung_file(content=None, tensors=None, version="1", text=None):
     tensors = {"conv.weight": ("F32", [4, 3, 3, 3], floats(108))} if tensors is None else tensors
     metadata = {"rung.graph": json.dumps(content) if text is None else text, "rung.version": version}
     return safetensors(tensors, metadata)
+
+
+def pickled(value):
+    """The operations of one value as a whole pickle of protocol 2."""
+    return b"\x80\x02" + value + b"."
+
+
+def archive(entries):
+    """A zip archive as torch.save lays one out."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as file:
+        for name, content in entries.items():
+            file.writestr(zipfile.ZipInfo(name), content)
+    return made.getvalue()
 
 
 def npy(shape, descr="<f4", body=None, order=False, header=None, version=b"\x01\x00"):

@@ -1,6 +1,6 @@
 """rung run."""
 
-from case import CONV, Case, WEIGHT, X, floats, folder, graph, npy, png, rung_file, safetensors
+from case import CONV, Case, WEIGHT, X, archive, floats, folder, graph, npy, pickled, png, rung_file, safetensors
 
 TITLE = "rung run"
 NET = rung_file()
@@ -21,6 +21,45 @@ def data(mistake, name, content, message, **other):
     return run(mistake, f"--input {name}", message, files={name: content}, **other)
 
 
+def weights(mistake, name, content, message, **other):
+    return run(mistake, f"--input randn --weights {name}", message, files={name.split(":")[0]: content}, **other)
+
+
+def renamed(mistake, rules, message, content=None, **other):
+    return run(mistake, "--input randn --weights w.pth --rename names.txt", message,
+               files={"w.pth": PTH if content is None else content, "names.txt": rules}, **other)
+
+
+# --- checkpoints, their pickles put together by hand
+
+
+def words(value):
+    return b"X" + len(value).to_bytes(4, "little") + value
+
+
+def mapping(**items):
+    return b"}(" + b"".join(words(key.encode()) + value for key, value in items.items()) + b"u"
+
+
+def numbers(values):
+    return b"(" + b"".join(b"J" + value.to_bytes(4, "little", signed=True) for value in values) + b"t"
+
+
+def tensor(sizes=(4, 3, 3, 3), strides=(27, 9, 3, 1), kind=b"FloatStorage"):
+    storage = b"(" + words(b"storage") + b"ctorch\n" + kind + b"\n" + words(b"0") + words(b"cpu") + b"KltQ"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00" + numbers(sizes) + numbers(strides) + b"\x89NtR"
+
+
+def pth(value=None, top=None, storage=floats(108), more=None):
+    """A checkpoint of one value, conv.weight, or of `top`."""
+    top = mapping(**{"conv.weight": tensor() if value is None else value}) if top is None else top
+    entries = {"w/data.pkl": pickled(top), "w/data/0": storage, **(more or {})}
+    return archive({name: content for name, content in entries.items() if content is not None})
+
+
+TENSOR = tensor()
+PTH = pth()
+SYSTEM = b"cos\nsystem\n" + words(b"echo harm > harm") + b"\x85R"
 GOOD = npy([1, 3, 8, 8])
 HELD = graph([{"name": "x", "op": {"op": "Input", "type": {"dtype": "f32", "shape": [1, 6, 4], "roles": ["batch", "time", "feature"]},
                                    "fixed": [1], "why": "aten::chunk depends on that size in a way that a graph cannot follow"}},
@@ -74,7 +113,37 @@ CASES = [
     run("weights of another shape", "--input randn --weights w.safetensors", "the weights do not fit the network: 0 matched, 0 missing, 0 unexpected, 1 of the wrong shape",
         files={"w.safetensors": safetensors({"conv.weight": ("F32", [4, 3, 3, 1], floats(36))})}),
     run("weights that are not there", "--input randn --weights w.safetensors", "cannot read w.safetensors: No such file or directory"),
-    run("a PyTorch checkpoint as weights", "--input randn --weights w.pt", "w.pt is a PyTorch or zip archive, not safetensors; in Python, safetensors.torch.save_file(state_dict, path) writes one", files={"w.pt": b"PK\x03\x04" + bytes(60)}),
+    weights("weights that are none", "w.bin", b"1,2,3\n" * 40, "w.bin is no file of weights that rung knows: .safetensors, .rung, or what torch.save writes (.pth, .pt, .th, .bin)"),
+    weights("an ONNX file as weights", "w.onnx", b"\x08\x08\x12\x07pytorch", "w.onnx looks like an ONNX file, a whole network; give it as the network (MODEL), not as weights"),
+    weights("a TorchScript archive as weights", "w.pt", archive({"w/code/m.py": b"", "w/constants.pkl": b"", "w/data.pkl": b""}), "w.pt is a TorchScript archive, a whole network; give it as the network (MODEL), not as weights, or save its weights alone in Python: torch.save(module.state_dict(), path)"),
+    weights("an exported program as weights", "w.pt2", archive({"serialized_exported_program.json": b"{}"}), "w.pt2 is an exported program, a whole network; …"),
+    weights("a zip archive that is no checkpoint", "w.pth", archive({"word/document.xml": b""}), "w.pth is a zip archive that torch.save did not write: it has no data.pkl"),
+    weights("a checkpoint that is cut short", "w.pth", PTH[:-30], "w.pth is cut short: the directory at the end of its archive is missing"),
+    weights("a checkpoint with a flipped bit", "w.pth", PTH.replace(floats(108), floats(107) + b"\x01\x00\x00\x3f"), "'w/data/0' of w.pth is damaged: its bytes do not match their check sum"),
+    weights("a checkpoint that lacks its numbers", "w.pth", pth(storage=None), "w.pth is damaged: it lacks 'w/data/0'"),
+    weights("a checkpoint with too few numbers", "w.pth", pth(storage=floats(8)), "w.pth is damaged: its memory '0' has 32 bytes, and its tensors need 432"),
+    weights("a tensor that reaches outside of its memory", "w.pth", pth(tensor(sizes=(5, 3, 3, 3))), "tensor 'conv.weight' of w.pth reaches outside of its memory: offset 0, sizes [5, 3, 3, 3], strides [27, 9, 3, 1], 108 elements"),
+    weights("a tensor that repeats a number a billion times", "w.pth", pth(tensor(sizes=(1000, 1000, 1000, 1), strides=(0, 0, 0, 0))), "tensor 'conv.weight' of w.pth is expanded: [1000, 1000, 1000, 1] repeats the 108 elements of its memory", code=3),
+    weights("complex weights", "w.pth", pth(tensor(kind=b"ComplexFloatStorage")), "tensor 'conv.weight' of w.pth has elements of torch.ComplexFloatStorage, which rung lacks", code=3),
+    weights("a checkpoint of a big-endian machine", "w.pth", pth(more={"w/byteorder": b"big"}), "w.pth was written on a big-endian machine", code=3),
+    weights("a pickle that asks to run a command", "w.pth", pth(SYSTEM), "w.pth asks for os.system; rung never executes code of a file", more=("fix     in Python: torch.save(model.state_dict(), path)",)),
+    weights("a pickle that asks to run a command, without an archive", "w.pkl", pickled(SYSTEM), "w.pkl asks for os.system; rung never executes code of a file"),
+    weights("a pickle that asks to evaluate a text", "w.pth", pth(b"cbuiltins\neval\nX\x01\x00\x00\x001\x85R"), "w.pth asks for builtins.eval; rung never executes code of a file"),
+    weights("a whole module, pickled", "w.pth", pth(b"ctorch.nn.modules.linear\nLinear\n)\x81"), "w.pth asks for torch.nn.modules.linear.Linear; rung never executes code of a file"),
+    weights("a checkpoint of numbers of NumPy", "w.pth", pth(b"cnumpy.core.multiarray\nscalar\n"), "w.pth asks for numpy.core.multiarray.scalar; rung never executes code of a file"),
+    weights("a pickle that ends early", "w.pkl", pickled(TENSOR)[:60], "w.pkl holds a broken pickle: at byte …, it is cut short"),
+    weights("a pickle that announces four gigabytes", "w.pkl", pickled(b"X\xff\xff\xff\xffabc"), "w.pkl holds a broken pickle: at byte 7, it is cut short"),
+    weights("a checkpoint without tensors", "w.pkl", pickled(mapping(epoch=b"K\x03")), "w.pkl holds no tensors; it has 'epoch'"),
+    weights("a pickle that is no dict", "w.pkl", pickled(b"]"), "w.pkl holds a list, not a dict of tensors; in Python: torch.save(model.state_dict(), path)"),
+    weights("a checkpoint of two networks", "w.pth", pth(top=mapping(teacher=mapping(a=TENSOR), student=mapping(a=TENSOR))), "w.pth holds 2 dicts of tensors: 'teacher', 'student'; choose one as w.pth:KEY"),
+    weights("a network that a checkpoint lacks", "w.pth:pupil", pth(top=mapping(teacher=mapping(a=TENSOR), student=mapping(a=TENSOR))), "w.pth has no 'pupil'; it has 'teacher', 'student'"),
+    renamed("a rule that is none", "conv.weight = a", "names.txt:1: 'conv.weight = a' is no rule; the form is OLD -> NEW"),
+    renamed("a rule without an old name", "# a comment\n-> a", "names.txt:2: '-> a' has no name before the arrow"),
+    renamed("a rule with a star on one side", "conv.* -> a", "names.txt:1: 'conv.* -> a' has 1 * before the arrow and 0 behind it; there must be as many"),
+    renamed("a rule that sends a weight elsewhere", "conv.* -> a.*\nb -> c", "the weights do not fit the network: 0 matched, 1 missing, 1 unexpected, 0 of the wrong shape", more=("note         unused rule names.txt:2: b -> c",)),
+    renamed("two tensors that rules send to one name", "other -> conv.weight", "two tensors of the file become 'conv.weight', one of them 'other'", content=pth(top=mapping(**{"conv.weight": TENSOR, "other": TENSOR}))),
+    run("rules that are not there", "--input randn --weights w.pth --rename names.txt", "cannot read names.txt: No such file or directory", files={"w.pth": PTH}),
+    run("rules without weights", "--input randn --rename names.txt", "--rename renames what --weights loads; give both", files={"names.txt": "a -> b"}),
     run("an unknown tap to run", "--input randn --tap con", "unknown tap 'con'; the nearest names are 'conv', 'x'"),
     run("results of an unknown kind", "--input randn -o y.csv", "-o 'y.csv': results are written as .npy or .png (one) or .safetensors (any number)"),
     run("two results in one .npy file", "--input x=randn --input z=randn -o y.npy", "-o 'y.npy': a .npy file holds one result, and these are 2; write .safetensors, or choose one with --tap", net=rung_file(TWO, {})),

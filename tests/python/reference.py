@@ -36,6 +36,19 @@ def save_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
+def load_safetensors(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    tensors = {}
+    for name, entry in json.loads(data[8 : 8 + length]).items():
+        if name == "__metadata__":
+            continue
+        dtype = next(dtype for dtype, text in DTYPES.items() if text == entry["dtype"])
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        tensors[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=dtype).reshape(entry["shape"])
+    return tensors
+
+
 def folder():
     if len(sys.argv) != 2:
         sys.exit(f"usage: {sys.argv[0]} OUTPUT_FOLDER")

@@ -1,0 +1,127 @@
+// Weights between rung and Python: tests/python/state_dicts.py saves torchvision's, rung loads them
+// and must agree; rung saves its own, and load_state_dicts.py loads them strictly and must agree.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "rung/base/error.h"
+#include "rung/base/file.h"
+#include "rung/blocks/zoo.h"
+#include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/module.h"
+#include "rung/io/safetensors.h"
+#include "rung/io/state_dict.h"
+#include "support/python.h"
+
+namespace rung {
+namespace {
+
+constexpr const char* kNetworks[] = {"resnet18", "resnet34", "resnet50", "densenet121"};
+
+Model network(const std::string& name) { return zoo(name, {{"classes", "10"}}); }
+
+at::Tensor run(const Model& model, const at::Tensor& x) {
+  const torch::NoGradGuard no_grad;
+  Module net(model);
+  net->eval();
+  return net->forward(x);
+}
+
+class StateDicts : public ::testing::Test {
+ protected:
+  /// Skips loudly where PyTorch is missing.
+  void python(const std::string& script) {
+    const auto result = testing::run_python(script, folder_);
+    ASSERT_NE(result, testing::PythonResult::kFailed) << script << " failed";
+    if (result == testing::PythonResult::kMissing) {
+      std::cerr << "SKIPPED, nothing compared: " << script << " needs PyTorch for Python\n";
+      GTEST_SKIP();
+    }
+  }
+  std::filesystem::path file(const std::string& name) const { return folder_.path() / name; }
+
+  /// Loads the file into the network of that name, and compares with PyTorch's output.
+  WeightReport compare(const std::string& name, const std::string& weights,
+                       const std::filesystem::path& rename = {}) const {
+    SCOPED_TRACE(weights);
+    Model model = network(name);
+    const WeightReport report = load_weights_file(model, file(weights), rename);
+    const Weights want = load_safetensors(file(name + ".run.safetensors")).tensors;
+    const at::Tensor y = to_torch(want.at("y"));
+    const at::Tensor difference = run(model, to_torch(want.at("x"))) - y;
+    EXPECT_LE((difference.abs().max() / y.abs().max()).item<double>(), 1e-5);
+    return report;
+  }
+
+  testing::ScratchFolder folder_;
+};
+
+TEST_F(StateDicts, FromPython) {
+  python("state_dicts.py");
+  if (IsSkipped() || HasFatalFailure()) return;
+  for (const std::string name : kNetworks) {
+    EXPECT_TRUE(compare(name, name + ".pth").notes.empty());
+    compare(name, name + ".legacy.pth");
+    EXPECT_EQ(compare(name, name + ".parallel.pth").notes,
+              (std::vector<std::string>{"its 'state_dict'", "'module.' taken off every name"}));
+    // Through rung, as safetensors.
+    save_state_dict(file("again.safetensors"), load_state_dict(file(name + ".pth")).tensors);
+    compare(name, "again.safetensors");
+  }
+}
+
+// DenseNet's names in torchvision before 2018, by a table.
+TEST_F(StateDicts, FromPythonRenamed) {
+  python("state_dicts.py");
+  if (IsSkipped() || HasFatalFailure()) return;
+  write_file(file("names.txt"),
+             "*.denselayer*.norm.* -> *.denselayer*.norm*\n"
+             "*.denselayer*.conv.* -> *.denselayer*.conv*\n");
+  EXPECT_THROW(compare("densenet121", "densenet121.old.pth"), Error);
+  EXPECT_TRUE(compare("densenet121", "densenet121.old.pth", file("names.txt")).notes.empty());
+}
+
+TEST_F(StateDicts, ToPython) {
+  for (const std::string name : kNetworks) {
+    Model model = network(name);
+    draw_missing(model, 7);
+    const Weights state = state_dict(model);
+    save_state_dict(file(name + ".pth"), state);
+    save_state_dict(file(name + ".safetensors"), state);
+    const at::Tensor x = at::randn({1, 3, 65, 97});
+    const Weights results = {{"x", from_torch(x)}, {"y", from_torch(run(model, x))}};
+    save_safetensors(file(name + ".rung.safetensors"), {.tensors = results});
+  }
+  Weights types;
+  for (const auto& type : kDTypes) {
+    Tensor tensor(type.dtype, {2, 3});
+    for (int64_t i = 0; i < 6; ++i) tensor.set(i, static_cast<double>(i % 2));
+    types[std::string(type.name)] = tensor;
+  }
+  save_state_dict(file("types.pth"), types);
+  python("load_state_dicts.py");
+}
+
+// A training script's checkpoints of 2018, in the form before the archive, from a GPU.
+TEST(StateDictFiles, RealCheckpoints) {
+  const char* data = std::getenv("RUNG_DATA");
+  const auto folder =
+      std::filesystem::path(data == nullptr ? "/nowhere" : data) / "models/resnet-cifar10";
+  if (!path_exists(folder)) {
+    std::cerr << "SKIPPED: RUNG_DATA has no models/resnet-cifar10\n";
+    GTEST_SKIP();
+  }
+  const StateDict state = load_state_dict(folder / "resnet20-12fca82f.th");
+  EXPECT_EQ(state.note, "its 'state_dict'");
+  int64_t weights = 0;
+  for (const auto& [name, tensor] : state.tensors) {
+    if (name.find("running") == std::string::npos) weights += tensor.elements();
+    EXPECT_TRUE(to_torch(tensor).isfinite().all().item<bool>()) << name;
+  }
+  EXPECT_EQ(weights, 269722);  // the README of the network says 0.27 M
+}
+
+}  // namespace
+}  // namespace rung
