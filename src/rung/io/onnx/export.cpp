@@ -3,6 +3,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -163,26 +164,36 @@ void write_external(onnx::GraphProto& graph, const std::filesystem::path& path) 
   });
 }
 
-/// Hands protobuf's output on to a file.
+/// Hands protobuf's output on to a file. Protobuf is written for streams that return false, and
+/// flushes in a destructor, so that no exception may pass through it.
 class SinkStream : public google::protobuf::io::CopyingOutputStream {
  public:
   explicit SinkStream(FileSink sink) : sink_(std::move(sink)) {}
   bool Write(const void* data, int bytes) override {
-    sink_(data, static_cast<size_t>(bytes));
-    return true;
+    if (error_) return false;
+    try {
+      sink_(data, static_cast<size_t>(bytes));
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+    return !error_;
+  }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
   }
 
  private:
   FileSink sink_;
+  std::exception_ptr error_;
 };
 
 void write_proto(const onnx::ModelProto& proto, const std::filesystem::path& path) {
   write_file(path, [&](const FileSink& sink) {
     SinkStream stream(sink);
     google::protobuf::io::CopyingOutputStreamAdaptor buffered(&stream, 1 << 16);
-    if (!proto.SerializeToZeroCopyStream(&buffered) || !buffered.Flush()) {
-      fail_bug("protobuf did not write {}", path.string());
-    }
+    const bool written = proto.SerializeToZeroCopyStream(&buffered) && buffered.Flush();
+    stream.rethrow();
+    if (!written) fail_bug("protobuf did not write {}", path.string());
   });
 }
 
