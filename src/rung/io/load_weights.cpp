@@ -76,7 +76,7 @@ std::string WeightReport::text() const {
   return fmt::format("{} matched, {} missing, {} unexpected, {} of the wrong shape", matched.size(),
                      missing.size(), unexpected.size(), wrong_shape.size()) +
          list_text("missing    ", missing) + list_text("unexpected ", unexpected) +
-         list_text("wrong shape", wrong_shape);
+         list_text("wrong shape", wrong_shape) + list_text("note       ", notes);
 }
 
 WeightReport load_weights(Model& model, const Weights& tensors, const LoadWeightsOptions& options) {

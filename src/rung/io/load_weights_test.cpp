@@ -60,6 +60,8 @@ TEST(LoadWeights, ReportsAndLoadsNothingUnlessAllFits) {
               "  wrong shape  fc.weight: the network needs f32[2, 3], the file has f32[2, 2]");
   }
   EXPECT_TRUE(model.weights.empty());
+  const auto noted = load_weights(model, {}, {.strict = false, .notes = {"its 'model'"}});
+  EXPECT_TRUE(noted.text().ends_with("\n  note         its 'model'")) << noted.text();
   given.erase("fc.weight");
   const WeightReport report = load_weights(model, given, {.strict = false});
   EXPECT_EQ(report.missing, std::vector<std::string>{"fc.weight"});
