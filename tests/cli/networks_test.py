@@ -26,7 +26,7 @@ net, x = Net().eval(), torch.randn(1, 3, 8, 8)
 torch.onnx.export(net, x, sys.argv[1], input_names=["x"], output_names=["y"],
                   dynamic_axes={"x": {0: "batch", 2: "height", 3: "width"}})
 torch.save(net.state_dict(), sys.argv[2])
-torch.jit.script(net).save(sys.argv[3])
+torch.jit.trace(net, x).save(sys.argv[3])
 """
 
 
@@ -140,11 +140,15 @@ class Networks(CommandTest):
     # --- other programs' files
 
     def test_networks_of_pytorch(self):
-        onnx, weights, _ = self.from_pytorch()
-        text = self.prints("show", onnx)
-        self.assertIn("conv2", text)
-        self.assertIn("4 native", self.prints("convert", onnx, self.folder / "net.rung", "--report")
-                      .replace("  ", " ") + "4 native")
+        onnx, weights, script = self.from_pytorch()
+        self.assertIn("conv2", self.prints("show", onnx))
+        self.assertIn("conv2", self.prints("show", script, "--shape", "1x3x8x8"))
+        self.prints("tap", script, "--shape", "1x3x8x8", "--at", "conv1", "-o", self.folder / "conv1.onnx")
+        again = self.folder / "again.pth"
+        self.prints("convert", onnx, again)
+        self.assertIn("4 bit for bit", self.prints("diff", weights, again))
+        report = self.prints("convert", onnx, self.folder / "net.rung", "--report")
+        self.assertRegex(report, r"Conv +2\n")
         for sizes in ["1x3x8x8", "2x3x9x13"]:
             self.prints("run", onnx, "--input", f"randn:{sizes}")
         joined = self.folder / "joined.onnx"

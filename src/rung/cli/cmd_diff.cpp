@@ -25,6 +25,7 @@ ModelDiff compare(const DiffCommand& command) {
   if (weights_a != holds_weights_alone(command.b)) {
     const auto& [bare, network] =
         weights_a ? std::pair(command.a, command.b) : std::pair(command.b, command.a);
+    static_cast<void>(open_model(network));  // what is wrong with the file itself comes first
     fail_user(
         "{} holds weights alone, and {} is a network: they cannot be compared\n"
         "  fix     rung convert {} OTHER.rung --weights {}, then compare that",
