@@ -55,10 +55,10 @@ class Networks(CommandTest):
 
     def test_a_network_is_cut_at_its_taps(self):
         whole = self.made("net.rung")
-        text = self.prints("tap", whole, "--at", "layer1", "--at", "layer2.conv1", "-o", self.folder / "cut.rung")
-        self.assertIn("output  layer1  f32[N, 4, 8, 8]", text)
+        text = self.prints("tap", whole, "--at", "block1", "--at", "block1.conv1", "-o", self.folder / "cut.rung")
+        self.assertIn("output  block1  f32[N, 4, 8, 8]", text)
         self.assertNotIn("fc", self.prints("show", self.folder / "cut.rung"))
-        for tap in ["layer1", "layer2.conv1"]:
+        for tap in ["block1", "block1.conv1"]:
             part = self.folder / "part.rung"
             self.prints("tap", whole, "--at", tap, "-o", part)
             self.assertEqual(self.values(part, "--input", "randn"),
@@ -67,17 +67,17 @@ class Networks(CommandTest):
     def test_front_and_back_are_the_whole(self):
         whole = self.made("net.rung")
         front, back, middle = (self.folder / name for name in ["front.rung", "back.rung", "middle.npy"])
-        self.prints("tap", whole, "--at", "layer2", "-o", front)
-        self.assertIn("input   layer2", self.prints("tap", whole, "--from", "layer2", "-o", back))
+        self.prints("tap", whole, "--at", "norm1", "-o", front)
+        self.assertIn("input   norm1", self.prints("tap", whole, "--from", "norm1", "-o", back))
         self.prints("run", front, "--input", "randn", "-o", middle)
         self.assertEqual(self.values(back, "--input", middle), self.values(whole, "--input", "randn"))
 
     def test_taps_are_added_to_the_outputs(self):
         part = self.folder / "cut.onnx"
-        self.prints("tap", self.made("net.onnx"), "--at", "layer1", "--add", "-o", part)
+        self.prints("tap", self.made("net.onnx"), "--at", "block1", "--add", "-o", part)
         text = self.prints("run", part, "--input", "randn")
         self.assertEqual([line.split()[1] for line in text.splitlines() if line.startswith("output")],
-                         ["output", "layer1"])
+                         ["output", "block1"])
 
     # --- convert
 
@@ -117,7 +117,7 @@ class Networks(CommandTest):
         self.assertIn("different: ", text)
         self.assertIn("fc.weight", text)
         self.assertIn("same: ", self.prints("diff", first, self.folder / "other.rung", "--relative", "10"))
-        self.prints("join", first, "--skip", "layer1 -> layer2.conv1 : add", "-o", self.folder / "joined.rung")
+        self.prints("join", first, "--skip", "relu -> norm1 : add", "-o", self.folder / "joined.rung")
         told = json.loads(self.prints("diff", first, self.folder / "joined.rung", "--json", code=4))
         self.assertFalse(told["same"])
         self.assertIn("reads", [entry["what"] for entry in told["graph"]])
@@ -134,7 +134,7 @@ class Networks(CommandTest):
 
     def test_sizes_of_one_of_several_networks(self):
         pair = ["join", *NET[:1], "zoo:mlp", "--explain"]
-        self.prints(*pair, "--shape", "a.1x1x16x16", "--shape", "b.input=2x16")
+        self.prints(*pair, "--shape", "a.1x1x16x16", "--shape", "b.input=2x784")
         self.assertIn("write --shape a.1x1x16x16 for network 'a'", self.refuses(2, *pair, "--shape", "1x1x16x16"))
 
     # --- other programs' files
@@ -142,8 +142,8 @@ class Networks(CommandTest):
     def test_networks_of_pytorch(self):
         onnx, weights, script = self.from_pytorch()
         self.assertIn("conv2", self.prints("show", onnx))
-        self.assertIn("conv2", self.prints("show", script, "--shape", "1x3x8x8"))
-        self.prints("tap", script, "--shape", "1x3x8x8", "--at", "conv1", "-o", self.folder / "conv1.onnx")
+        self.assertIn("conv2", self.prints("show", script, "--shape", "x=1x3x8x8"))
+        self.prints("tap", script, "--shape", "x=1x3x8x8", "--at", "conv1", "-o", self.folder / "conv1.onnx")
         again = self.folder / "again.pth"
         self.prints("convert", onnx, again)
         self.assertIn("4 bit for bit", self.prints("diff", weights, again))
