@@ -65,7 +65,8 @@ bool Lowering::lower_control_flow(const onnx::NodeProto& node, const Inputs& in,
                                                                : nullptr;
   if (member == nullptr) return false;
   (this->*member)(node, in, scope);
-  ++report_.operators[node.op_type()].composed;
+  auto& count = report_.operators[node.op_type()];
+  ++(op == "If" ? count.folded : count.composed);
   return true;
 }
 

@@ -48,6 +48,18 @@ onnx::NodeProto with_arguments(const onnx::NodeProto& node, const Arguments& arg
   return out;
 }
 
+/// The operators of a graph, but those in graphs within it, that rung has no rule for.
+std::vector<std::string> lacking(const onnx::GraphProto& graph) {
+  std::set<std::string> out;
+  for (const auto& node : graph.node()) {
+    const std::string& op = node.op_type();
+    const bool own = op == "Constant" || op == "Shape" || op == "Size" || op == "If" ||
+                     op == "Loop" || op == "Scan";
+    if (node.domain().empty() && !own && ops::find_onnx_rule(op) == nullptr) out.insert(op);
+  }
+  return {out.begin(), out.end()};
+}
+
 /// The value of a Constant.
 Tensor constant_of(const ops::OnnxAttributes& attributes) {
   for (const auto& [name, a] : attributes) {
@@ -148,7 +160,10 @@ bool Lowering::fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attr
 void Lowering::apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
                           const Inputs& in, Scope& scope) {
   const auto rule = ops::find_onnx_rule(node.op_type());
-  if (rule == nullptr) fail_unsupported("rung has no such operator");
+  if (rule == nullptr) {
+    fail_unsupported("rung has no such operator; of this file, it lacks {}",
+                     rung::join(lacking(file_.proto->graph()), ", "));
+  }
   CallView view(draft_, values_, node, attributes, in, scope.opset);
   const size_t before = draft_.size();
   const auto results = rule(view);

@@ -1,0 +1,217 @@
+#include "rung/io/onnx/import.h"
+
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
+
+#include "rung/base/error.h"
+#include "rung/base/file.h"
+#include "rung/graph/rewrite.h"
+
+namespace rung {
+namespace {
+
+void expect_says(const std::string& text, std::string_view part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << text << "' lacks '" << part << "'";
+}
+
+/// A file of opset 17 with this graph, written in protobuf's text format, and these functions.
+Model load(const std::string& graph, const OnnxOptions& options = {}, OnnxReport* report = nullptr,
+           const std::string& functions = "") {
+  onnx::ModelProto proto;
+  const std::string text = R"(ir_version: 8
+      opset_import { domain: "" version: 17 } opset_import { domain: "own" version: 1 } )" +
+                           functions + " graph { " + graph + " }";
+  if (!google::protobuf::TextFormat::ParseFromString(text, &proto)) fail_bug("the test's text");
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  const std::string path = testing::TempDir() + "/import_" + test->name() + ".onnx";
+  write_file(path, proto.SerializeAsString());
+  return load_onnx(path, options, report);
+}
+
+/// The message of the error that the file is refused with.
+std::string refusal(const std::string& graph, const OnnxOptions& options = {},
+                    const std::string& functions = "") {
+  try {
+    load(graph, options, nullptr, functions);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+/// An input or output: sizes as numbers, or names of free ones.
+std::string value(const std::string& kind, const std::string& name,
+                  const std::vector<std::string>& sizes) {
+  std::string text =
+      kind + R"( { name: ")" + name + R"(" type { tensor_type { elem_type: 1 shape {)";
+  for (const auto& size : sizes) {
+    const bool number = std::isdigit(static_cast<unsigned char>(size[0])) != 0;
+    text +=
+        number ? " dim { dim_value: " + size + " }" : R"( dim { dim_param: ")" + size + R"(" })";
+  }
+  return text + " } } } }\n";
+}
+
+std::string node(const std::string& op, const std::vector<std::string>& in, const std::string& out,
+                 const std::string& rest = "") {
+  std::string text = R"(node { op_type: ")" + op + R"(" )";
+  for (const auto& name : in) text += R"(input: ")" + name + R"(" )";
+  return text + R"(output: ")" + out + R"(" )" + rest + " }\n";
+}
+
+std::string integers(const std::string& name, const std::vector<int64_t>& list) {
+  std::string text =
+      "initializer { name: \"" + name + "\" data_type: 7 dims: " + std::to_string(list.size());
+  for (const int64_t n : list) text += " int64_data: " + std::to_string(n);
+  return text + " }\n";
+}
+
+template <typename T>
+size_t count(const Model& model) {
+  size_t n = 0;
+  for (const auto& each : model.graph.nodes()) n += std::holds_alternative<T>(each.op) ? 1 : 0;
+  return n;
+}
+
+Shape result_at(const Model& model, const Shape& shape) {
+  const TensorType type(DType::kF32, shape);
+  const Graph other = retype(model.graph, {{"x", type}});
+  return other.type(other.outputs().at(0).value).shape;
+}
+
+// x [batch, 3, width] ─┬─ Shape ─ Gather 0 ─ Unsqueeze ─ Concat [·, -1] ─┐
+//                      └──────────────────────────────────────── Reshape ─ y
+TEST(OnnxImport, KeepsFreeSizesThroughArithmetic) {
+  const Model model =
+      load(value("input", "x", {"batch", "3", "width"}) + value("output", "y", {"batch", "n"}) +
+           integers("zero", {0}) + integers("rest", {-1}) + node("Shape", {"x"}, "s") +
+           node("Gather", {"s", "zero"}, "n") +
+           node("Concat", {"n", "rest"}, "to", "attribute { name: \"axis\" type: INT i: 0 }") +
+           node("Reshape", {"x", "to"}, "y"));
+  EXPECT_EQ(model.graph.op_as<ops::Input>(*model.graph.find("x"))->fixed, (ops::Sizes{}));
+  EXPECT_EQ(result_at(model, {5, 3, 7}), (Shape{5, 21}));
+  EXPECT_EQ(result_at(model, {2, 3, 33}), (Shape{2, 99}));
+}
+
+TEST(OnnxImport, HoldsASizeThatNoGraphCanFollow) {
+  const Model model = load(value("input", "x", {"batch", "time", "1"}) +
+                           value("output", "y", {"a", "b", "2"}) + node("DFT", {"x"}, "y"));
+  const auto* input = model.graph.op_as<ops::Input>(*model.graph.find("x"));
+  EXPECT_EQ(input->fixed, (ops::Sizes{1}));
+  expect_says(input->why, "DFT");
+  EXPECT_EQ(result_at(model, {9, input->type.shape[1], 1}).at(0), 9);
+}
+
+constexpr const char* kBranches = R"(
+    attribute { name: "then_branch" type: GRAPH g { node { op_type: "Relu" input: "x" output: "a" } output { name: "a" } } }
+    attribute { name: "else_branch" type: GRAPH g { node { op_type: "Tanh" input: "x" output: "b" } output { name: "b" } } })";
+
+TEST(OnnxImport, TakesTheBranchThatConstantsDecide) {
+  const std::string graph =
+      value("input", "x", {"2", "3"}) + value("output", "y", {"2", "3"}) +
+      node("Constant", {}, "no", "attribute { name: \"value_int\" type: INT i: 0 }") +
+      node("Cast", {"no"}, "if", "attribute { name: \"to\" type: INT i: 9 }") +
+      node("If", {"if"}, "y", kBranches);
+  const Model model = load(graph);
+  EXPECT_EQ(count<ops::Unary>(model), 1u);
+  EXPECT_EQ(model.graph.op_as<ops::Unary>(model.graph.outputs().at(0).value.node)->fn,
+            ops::UnaryFn::kTanh);
+}
+
+TEST(OnnxImport, RefusesABranchThatDataDecides) {
+  const std::string message =
+      refusal(value("input", "x", {"1"}) + value("output", "y", {"1"}) +
+              node("Cast", {"x"}, "if", "attribute { name: \"to\" type: INT i: 9 }") +
+              node("If", {"if"}, "y", kBranches));
+  expect_says(message, "node 'y' (If): a branch that data decides");
+}
+
+constexpr const char* kAddBody = R"(attribute { name: "body" type: GRAPH g {
+    input { name: "i" } input { name: "more" } input { name: "state" }
+    node { op_type: "Identity" input: "more" output: "again" }
+    node { op_type: "Add" input: "state" input: "x" output: "next" }
+    output { name: "again" } output { name: "next" } output { name: "next" } } })";
+
+TEST(OnnxImport, WritesOutALoop) {
+  const Model model =
+      load(value("input", "x", {"batch", "3"}) + value("output", "all", {"3", "batch", "3"}) +
+           integers("turns", {3}) +
+           node("Loop", {"turns", "", "x"}, "last", std::string("output: \"all\" ") + kAddBody));
+  EXPECT_EQ(count<ops::Binary>(model), 3u);
+  EXPECT_EQ(result_at(model, {4, 3}), (Shape{3, 4, 3}));
+}
+
+TEST(OnnxImport, RefusesALoopOfTooManyTurns) {
+  expect_says(
+      refusal(value("input", "x", {"1"}) + value("output", "last", {"1"}) +
+              integers("turns", {1000000}) + node("Loop", {"turns", "", "x"}, "last", kAddBody)),
+      "up to 4096 are written out");
+}
+
+constexpr const char* kScale =
+    R"(functions { name: "Scale" domain: "own" input: "a" input: "w" output: "b"
+    attribute: "alpha" opset_import { domain: "" version: 17 }
+    node { op_type: "Mul" input: "a" input: "w" output: "m" }
+    node { op_type: "LeakyRelu" input: "m" output: "b" attribute { name: "alpha" type: FLOAT ref_attr_name: "alpha" } } })";
+
+TEST(OnnxImport, WritesOutFunctionsAroundOneWeight) {
+  const std::string call = R"(domain: "own" attribute { name: "alpha" type: FLOAT f: 0.5 })";
+  const Model model = load(value("input", "x", {"2"}) + value("output", "y", {"2"}) +
+                               "initializer { name: \"scale.weight\" data_type: 1 dims: 2 "
+                               "float_data: 3 float_data: 4 }" +
+                               node("Scale", {"x", "scale.weight"}, "once", call) +
+                               node("Scale", {"once", "scale.weight"}, "y", call),
+                           {}, nullptr, kScale);
+  EXPECT_EQ(count<ops::LeakyRelu>(model), 2u);
+  ASSERT_EQ(model.weights.size(), 1u) << "one weight, used twice";
+  EXPECT_EQ(model.weights.at("scale.weight").at(1), 4);
+  const auto last = model.graph.outputs().at(0).value.node;
+  EXPECT_FLOAT_EQ(static_cast<float>(model.graph.op_as<ops::LeakyRelu>(last)->slope), 0.5F);
+}
+
+TEST(OnnxImport, EndsWithFunctionsThatCallThemselves) {
+  const std::string twice = R"(functions { name: "F" domain: "own" input: "a" output: "c"
+      node { op_type: "F" domain: "own" input: "a" output: "b" }
+      node { op_type: "F" domain: "own" input: "b" output: "c" } })";
+  expect_says(refusal(value("input", "x", {"1"}) + value("output", "y", {"1"}) +
+                          node("F", {"x"}, "y", "domain: \"own\""),
+                      {}, twice),
+              "within each other");
+}
+
+TEST(OnnxImport, NamesLayersAndTheirWeights) {
+  OnnxReport report;
+  const Model model =
+      load(value("input", "x", {"batch", "2"}) + value("output", "y", {"batch", "1"}) +
+               "initializer { name: \"onnx::MatMul_12\" data_type: 1 dims: 2 dims: 1 float_data: 1 "
+               "float_data: 2 }" +
+               node("MatMul", {"x", "onnx::MatMul_12"}, "m", "name: \"/head/fc/MatMul\"") +
+               node("Sub", {"m", "m"}, "z", "name: \"/head/Sub\"") +
+               node("Celu", {"z"}, "y",
+                    "name: \"/head/Celu\" attribute { name: \"alpha\" type: FLOAT f: 2 }"),
+           {}, &report);
+  EXPECT_TRUE(model.graph.find("head.fc"));
+  EXPECT_TRUE(model.graph.find("head.sub"));
+  EXPECT_TRUE(model.weights.contains("head.fc.weight"));
+  EXPECT_EQ(report.operators.at("MatMul").native, 1u);
+  EXPECT_EQ(report.operators.at("Celu").composed, 1u);
+  expect_says(report.text(), "MatMul");
+}
+
+TEST(OnnxImport, SaysWhichTensorNobodyMakes) {
+  expect_says(refusal(value("input", "x", {"1"}) + value("output", "y", {"1"}) +
+                      node("Add", {"x", "lost"}, "y", "name: \"sum\"")),
+              "node 'sum' (Add): it reads 'lost'");
+}
+
+TEST(OnnxImport, ListsAllOperatorsThatItLacks) {
+  const std::string message =
+      refusal(value("input", "x", {"1"}) + value("output", "y", {"1"}) + node("Foo", {"x"}, "a") +
+              node("Relu", {"a"}, "b") + node("Bar", {"b"}, "y"));
+  expect_says(message, "node 'a' (Foo)");
+  expect_says(message, "Bar, Foo");
+}
+
+}  // namespace
+}  // namespace rung
