@@ -40,6 +40,6 @@ rung_test(rung_torch_tests train/data train/options train/recipe train/task trai
 rung_test(rung_torch_tests exec/eager/trace)
 if(RUNG_ONNX)
   rung_test(rung_torch_tests ops/onnx_export)
-  rung_test(rung_core_tests io/onnx/bad_files io/onnx/mutation)
+  rung_test(rung_core_tests io/onnx/bad_files io/onnx/fold io/onnx/import io/onnx/mutation
+            io/onnx/names)
 endif()
-rung_test(rung_onnx_tests io/onnx/fold io/onnx/import io/onnx/names)
