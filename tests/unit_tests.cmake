@@ -43,3 +43,4 @@ if(RUNG_ONNX)
   rung_test(rung_core_tests io/onnx/bad_files io/onnx/fold io/onnx/import io/onnx/mutation
             io/onnx/names)
 endif()
+rung_test(rung_torch_tests exec/eager/torchscript_file exec/eager/pt2_file)

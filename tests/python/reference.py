@@ -17,7 +17,7 @@ except ImportError as missing:
     print(f"no PyTorch to compare with: {missing}", file=sys.stderr)
     sys.exit(77)
 
-DTYPES = {torch.float32: "F32", torch.int64: "I64"}
+DTYPES = {torch.float32: "F32", torch.int64: "I64", torch.bool: "BOOL"}
 
 
 def save_safetensors(path, tensors):

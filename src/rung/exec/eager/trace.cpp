@@ -67,16 +67,17 @@ at::Tensor with_size(const at::Tensor& x, int64_t axis, int64_t size) {
 
 class Tracer {
  public:
-  Tracer(torch::nn::Module* root, const TraceFunction& run, const std::vector<at::Tensor>& examples,
+  Tracer(const Source& source, const TraceFunction& run, const std::vector<at::Tensor>& examples,
          const TraceOptions& options)
-      : root_(root), run_(run), options_(options), weights_(weights_of(root)) {
+      : source_(source), run_(run), options_(options) {
     check(examples);
     base_ = record_at(examples);
     repeat_ = record_at(examples);
     if (!same_program(base_, repeat_)) {
       fail_unsupported("the traced function does something else at every run");
     }
-    other_values_ = record_other_values();
+    other_values_ = record_other_values(false);
+    record_other_values(true);  // that it is the same program; its numbers may be without meaning
     name_inputs();
     held_.resize(base_.inputs);
   }
@@ -119,7 +120,7 @@ class Tracer {
   Record record_at(const std::vector<at::Tensor>& inputs) const {
     std::vector<at::Tensor> own;  // the function may write into its arguments
     for (const auto& x : inputs) own.push_back(x.clone());
-    Record out = record(run_, own, weights_);
+    Record out = record(run_, own, source_.weights);
     out.given = inputs;
     fuse_linear(out);
     return out;
@@ -127,13 +128,14 @@ class Tracer {
 
   /// A record at other values, each input's its own: examples that are all zeros would hide a
   /// branch, and that two inputs are not the same. Whole numbers stay in their range, as indices
-  /// do.
-  std::optional<Record> record_other_values() const {
+  /// do. `wide`: up to 255, both signs, where some network asks whether a picture was scaled.
+  std::optional<Record> record_other_values(bool wide) const {
     auto random = at::detail::createCPUGenerator(7);
     std::vector<at::Tensor> inputs;
     for (const auto& x : base_.given) {
       if (x.is_floating_point()) {
-        inputs.push_back(at::rand(x.sizes(), random, at::kDouble).to(x.options()));
+        const at::Tensor unit = at::rand(x.sizes(), random, at::kDouble);
+        inputs.push_back((wide ? unit * 510 - 255 : unit).to(x.options()));
       } else if (x.numel() > 1) {
         inputs.push_back(x.flatten().roll(1).reshape(x.sizes()));
       } else {
@@ -292,8 +294,8 @@ class Tracer {
   Model build() const {
     std::vector<const Record*> records{&base_};
     for (const Probe& probe : probes_) records.push_back(&probe.record);
-    const Lowered lowered = lower(records, repeat_, weights_, names_, input_ops());
-    const auto names = name_nodes(lowered, root_);
+    const Lowered lowered = lower(records, repeat_, source_, names_, input_ops());
+    const auto names = name_nodes(lowered, source_.modules);
     Model model;
     std::vector<NodeId> ids;
     for (size_t i = 0; i < lowered.nodes.size(); ++i) {
@@ -304,9 +306,11 @@ class Tracer {
     }
     for (size_t i = 0; i < lowered.results.size(); ++i) {
       const std::string usual = lowered.results.size() == 1 ? "output" : fmt::format("output{}", i);
-      model.graph.add_output(usual, value(lowered, ids, lowered.results[i]));
+      const auto& names = options_.output_names;
+      model.graph.add_output(i < names.size() ? names[i] : usual,
+                             value(lowered, ids, lowered.results[i]));
     }
-    for (const auto& weight : weights_) {
+    for (const auto& weight : source_.weights) {
       const auto found = model.graph.find(weight.name);
       if (found && model.graph.op_as<ops::Param>(*found) != nullptr) {
         model.weights.emplace(weight.name, from_torch(weight.tensor));
@@ -384,10 +388,9 @@ class Tracer {
     return held;
   }
 
-  torch::nn::Module* root_;
+  const Source& source_;
   const TraceFunction& run_;
   const TraceOptions& options_;
-  const std::vector<TracedWeight> weights_;
   Record base_, repeat_;
   std::optional<Record> other_values_;
   std::vector<std::string> names_;
@@ -399,13 +402,19 @@ class Tracer {
 };
 
 }  // namespace
+
+Model trace_source(const Source& source, const TraceFunction& run,
+                   const std::vector<at::Tensor>& examples, const TraceOptions& options) {
+  const at::NoGradGuard no_grad;
+  return Tracer(source, run, examples, options).trace();
+}
+
 }  // namespace tracing
 
 Model trace_function(torch::nn::Module* root, const TraceFunction& run,
                      const std::vector<at::Tensor>& examples, const TraceOptions& options) {
-  const at::NoGradGuard no_grad;
   const tracing::EvalGuard eval(root);
-  return tracing::Tracer(root, run, examples, options).trace();
+  return tracing::trace_source(tracing::source_of(root), run, examples, options);
 }
 
 }  // namespace rung

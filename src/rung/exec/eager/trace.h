@@ -20,6 +20,8 @@ struct TraceOptions {
   /// Axis roles of the inputs, one list per input; missing: read off the first layers that use
   /// them, else by rank.
   std::vector<Roles> input_roles = {};
+  /// Names of the outputs; missing ones are "output" for one, "output0", "output1", … for several.
+  std::vector<std::string> output_names = {};
 };
 
 using TraceFunction = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>&)>;

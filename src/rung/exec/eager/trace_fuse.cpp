@@ -45,10 +45,16 @@ class LinearFuser {
     const auto found = maker_.find(id);
     return found == maker_.end() ? nullptr : &record_.calls[found->second];
   }
+  static bool transposes(const Call& call) {
+    if (call.name == "aten::t") return true;
+    if (call.name != "aten::permute") return false;
+    const auto& order = call.arguments[1].constant;
+    return order.isIntList() && order.toIntVector() == std::vector<int64_t>{1, 0};
+  }
   /// The matrix of weights whose transpose this is.
   ValueId transposed(const Argument& argument) const {
     const Call* call = maker(only(argument));
-    if (call == nullptr || call->name != "aten::t") return kNoValue;
+    if (call == nullptr || !transposes(*call)) return kNoValue;
     const ValueId weight = only(call->arguments[0]);
     return is_weight(weight, 2) ? weight : kNoValue;
   }

@@ -45,10 +45,12 @@ std::vector<int64_t> whole_numbers(const c10::IValue& value) {
 
 class Lowering {
  public:
-  Lowering(const std::vector<const Record*>& records, const Record& repeat,
-           const std::vector<TracedWeight>& weights)
-      : records_(records), base_(*records[0]), repeat_(repeat), weights_(weights) {
-    for (const auto& call : base_.calls) out_.calls.push_back(call.name.substr(6));
+  Lowering(const std::vector<const Record*>& records, const Record& repeat, const Source& source)
+      : records_(records), base_(*records[0]), repeat_(repeat), source_(source) {
+    for (const auto& call : base_.calls) {
+      out_.calls.push_back(call.name.substr(6));
+      out_.scopes.push_back(call.scope);
+    }
     for (const auto& call : base_.calls) {
       for (const auto& argument : call.arguments) {
         used_.insert(argument.tensors.begin(), argument.tensors.end());
@@ -113,7 +115,7 @@ class Lowering {
   const std::vector<const Record*>& records_;
   const Record& base_;
   const Record& repeat_;
-  const std::vector<TracedWeight>& weights_;
+  const Source& source_;
   Lowered out_;
   std::map<ValueId, Ref> refs_;
   std::set<ValueId> used_;
@@ -244,7 +246,7 @@ Ref Lowering::ref(ValueId id) {
   const auto i = static_cast<size_t>(id);
   Ref made = 0;
   if (i >= base_.inputs && i < base_.inputs + base_.weights) {
-    const TracedWeight& weight = weights_[i - base_.inputs];
+    const TracedWeight& weight = source_.weights[i - base_.inputs];
     made = leaf(ops::Param{.dtype = from_torch(weight.tensor.scalar_type()),
                            .shape = weight.tensor.sizes().vec(),
                            .buffer = weight.buffer},
@@ -260,7 +262,10 @@ Ref Lowering::constant(ValueId id) {
   const auto i = static_cast<size_t>(id);
   const at::Tensor& value = traced(id).constant;
   if (!value.defined()) fail_bug("value {} of the trace was not lowered", id);
-  if (repeat_.values[i].constant.is_alias_of(value)) {
+  const bool of_program =
+      std::any_of(source_.constants.begin(), source_.constants.end(),
+                  [&](const at::Tensor& known) { return known.is_alias_of(value); });
+  if (!of_program && repeat_.values[i].constant.is_alias_of(value)) {
     fail_user(
         "the traced function uses a tensor {} that is neither an input nor registered in the "
         "module; register it (register_buffer), or make it an input",
@@ -370,10 +375,9 @@ Lowered Lowering::run(const std::vector<std::string>& names,
 
 }  // namespace
 
-Lowered lower(const std::vector<const Record*>& records, const Record& repeat,
-              const std::vector<TracedWeight>& weights, const std::vector<std::string>& input_names,
-              const std::vector<ops::Input>& inputs) {
-  return Lowering(records, repeat, weights).run(input_names, inputs);
+Lowered lower(const std::vector<const Record*>& records, const Record& repeat, const Source& source,
+              const std::vector<std::string>& input_names, const std::vector<ops::Input>& inputs) {
+  return Lowering(records, repeat, source).run(input_names, inputs);
 }
 
 }  // namespace rung::tracing

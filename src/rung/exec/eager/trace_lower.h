@@ -30,6 +30,7 @@ struct Lowered {
   std::vector<std::pair<size_t, int32_t>> refs;  ///< node and port
   std::vector<ops::Ref> results;
   std::vector<std::string> calls;  ///< name of every call of the record, without aten::
+  std::vector<std::optional<std::string>> scopes;  ///< of every call
 };
 
 /// Turns matmul(x, t(weight)) + bias into one call of aten::linear.
@@ -39,9 +40,8 @@ void fuse_linear(Record& record);
 /// results need. Calls that no op fits stay ATen operators (ops::Opaque).
 /// Throws SizeVaries; a user error for a tensor that `repeat`, a second record at the first sizes,
 /// shows to come from outside.
-Lowered lower(const std::vector<const Record*>& records, const Record& repeat,
-              const std::vector<TracedWeight>& weights, const std::vector<std::string>& input_names,
-              const std::vector<ops::Input>& inputs);
+Lowered lower(const std::vector<const Record*>& records, const Record& repeat, const Source& source,
+              const std::vector<std::string>& input_names, const std::vector<ops::Input>& inputs);
 
 /// Axis roles of an input, read off the first layers that use it, else by rank.
 Roles guess_roles(const Record& record, size_t input);

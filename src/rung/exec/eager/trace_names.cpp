@@ -34,8 +34,15 @@ std::vector<std::string> upwards(std::string path) {
 /// The registered modules, as far as names need them.
 class ModuleTree {
  public:
-  explicit ModuleTree(const torch::nn::Module* root) {
-    if (root != nullptr) add("", *root);
+  explicit ModuleTree(const std::vector<TracedModule>& modules) {
+    for (const auto& module : modules) {
+      if (module.type == "Sequential") sequential_.insert(module.path);
+      if (module.children) {
+        branches_.insert(module.path);
+      } else if (!module.weights) {
+        plain_.emplace_back(module.path, module.type);
+      }
+    }
   }
 
   bool is_leaf(const std::string& path) const { return !path.empty() && !branches_.contains(path); }
@@ -54,18 +61,6 @@ class ModuleTree {
   }
 
  private:
-  void add(const std::string& path, const torch::nn::Module& module) {
-    std::string type = module.name();
-    type = type.substr(type.rfind(':') + 1);
-    if (type.ends_with("Impl")) type.resize(type.size() - 4);
-    if (type == "Sequential") sequential_.insert(path);
-    if (!module.children().empty()) {
-      branches_.insert(path);
-    } else if (module.parameters().empty() && module.buffers().empty()) {
-      plain_.emplace_back(path, type);
-    }
-    for (const auto& child : module.named_children()) add(under(path, child.key()), *child.value());
-  }
   static bool holds(const std::string& scope, const std::string& path) {
     return parent(path) == scope;
   }
@@ -108,8 +103,8 @@ struct Step {
 
 class Namer {
  public:
-  Namer(const Lowered& lowered, const torch::nn::Module* root)
-      : lowered_(lowered), tree_(root), names_(lowered.nodes.size()) {}
+  Namer(const Lowered& lowered, const std::vector<TracedModule>& modules)
+      : lowered_(lowered), tree_(modules), names_(lowered.nodes.size()) {}
 
   std::vector<std::string> run() {
     for (size_t i = 0; i < names_.size(); ++i) {
@@ -143,6 +138,27 @@ class Namer {
       steps_.back().nodes.push_back(i);
     }
     for (Step& step : steps_) describe(step);
+    name_scoped();
+  }
+
+  const std::optional<std::string>& scope_of(const Step& step) const {
+    return lowered_.scopes[*lowered_.nodes[step.nodes.back()].call];
+  }
+
+  /// Calls whose module is known, and that read no weights. A module that does one thing is what
+  /// it is called.
+  void name_scoped() {
+    std::map<std::string, std::set<std::string>> does;
+    for (const Step& step : steps_) {
+      if (const auto& scope = scope_of(step)) does[*scope].insert(step.op);
+    }
+    for (Step& step : steps_) {
+      const auto& scope = scope_of(step);
+      if (!scope || step.scope) continue;
+      const bool one = tree_.is_leaf(*scope) && does.at(*scope).size() == 1;
+      step.scope = one ? parent(*scope) : *scope;
+      step.name = one ? *scope : under(*scope, step.op);
+    }
   }
 
   void describe(Step& step) {
@@ -304,8 +320,9 @@ class Namer {
 
 }  // namespace
 
-std::vector<std::string> name_nodes(const Lowered& lowered, const torch::nn::Module* root) {
-  return Namer(lowered, root).run();
+std::vector<std::string> name_nodes(const Lowered& lowered,
+                                    const std::vector<TracedModule>& modules) {
+  return Namer(lowered, modules).run();
 }
 
 }  // namespace rung::tracing

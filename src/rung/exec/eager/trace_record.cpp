@@ -40,11 +40,11 @@ c10::IValue constant_list(const std::vector<c10::IValue>& elements, const c10::T
 /// Turns LibTorch's graph into a record.
 class Reader {
  public:
-  Reader(const jit::Graph& graph, Record& out) : graph_(graph), out_(out) {}
+  Reader(jit::Graph& graph, Record& out) : graph_(graph), out_(out) {}
 
   void read() {
     for (const jit::Value* input : graph_.inputs()) known_[input] = tensor(new_value(*input));
-    for (const jit::Node* node : graph_.nodes()) read(*node);
+    for (jit::Node* node : graph_.nodes()) read(*node);
     for (const jit::Value* result : graph_.outputs()) add_result(*result);
   }
 
@@ -73,7 +73,7 @@ class Reader {
     }
   }
 
-  void read(const jit::Node& node) {
+  void read(jit::Node& node) {
     if (node.kind() == c10::prim::Constant) return read_constant(node);
     if (node.kind() == c10::prim::ListConstruct || node.kind() == c10::prim::TupleConstruct) {
       known_[node.output()] = construct(node);
@@ -151,7 +151,7 @@ class Reader {
     return true;
   }
 
-  void read_call(const jit::Node& node) {
+  void read_call(jit::Node& node) {
     const auto* schema = node.maybeSchema();
     if (schema == nullptr || !node.kind().is_aten()) {
       fail_unsupported("operator '{}' cannot be traced", node.kind().toQualString());
@@ -163,6 +163,9 @@ class Reader {
     std::ostringstream text;
     text << functional;
     call.schema = text.str();
+    if (const auto scope = node.scope(); scope && !scope->isRoot()) {
+      call.scope = scope->namesFromRoot(".").substr(1);  // behind the "="
+    }
     for (const auto& argument : call.arguments) {
       for (const ValueId id : argument.tensors) aliases_.read(id, quoted(call.name));
     }
@@ -184,7 +187,7 @@ class Reader {
     aliases_.add_output(call.outputs.back(), shares);
   }
 
-  const jit::Graph& graph_;
+  jit::Graph& graph_;
   Record& out_;
   std::map<const jit::Value*, Argument> known_;
   /// Results that are lists, not yet unpacked: the call, and what they share memory with.
@@ -212,22 +215,6 @@ void explain(const std::exception& error) {
 }
 
 }  // namespace
-
-std::vector<TracedWeight> weights_of(torch::nn::Module* root) {
-  std::vector<TracedWeight> out;
-  if (root == nullptr) return out;
-  std::set<const c10::TensorImpl*> seen;
-  const auto add = [&](const auto& named, bool buffer) {
-    for (const auto& item : named) {
-      const at::Tensor& tensor = item.value();
-      if (!tensor.defined() || !seen.insert(tensor.unsafeGetTensorImpl()).second) continue;
-      out.push_back({item.key(), tensor, buffer});
-    }
-  };
-  add(root->named_parameters(), false);
-  add(root->named_buffers(), true);
-  return out;
-}
 
 Record record(const TraceFunction& run, const std::vector<at::Tensor>& inputs,
               const std::vector<TracedWeight>& weights) {
@@ -259,6 +246,14 @@ Record record(const TraceFunction& run, const std::vector<at::Tensor>& inputs,
     throw;
   }
   return out;
+}
+
+void announce_module(const std::optional<std::string>& path) {
+  const auto state = jit::tracer::getTracingState();
+  if (state == nullptr) return;
+  auto scope = c10::make_intrusive<jit::Scope>();
+  if (path) scope = scope->push(c10::Symbol::scope("=" + *path));  // "=", for a path may be empty
+  state->graph->set_current_scope(scope);
 }
 
 bool same_program(const Record& a, const Record& b) {

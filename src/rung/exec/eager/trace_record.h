@@ -2,12 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
-#include <torch/nn/module.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "rung/exec/eager/trace.h"
+#include "rung/exec/eager/trace_source.h"
 
 namespace rung::tracing {
 
@@ -35,6 +35,7 @@ struct Call {
   std::string schema;  ///< with overload, arguments and results
   std::vector<Argument> arguments;
   std::vector<ValueId> outputs;
+  std::optional<std::string> scope;  ///< the path of the module that called, where that is known
 };
 
 /// What a function did to some tensors: values in the order in which they came to be, the inputs
@@ -49,19 +50,14 @@ struct Record {
   std::vector<at::Tensor> outputs;  ///< the results' values
 };
 
-/// A weight of the traced module; those that two modules share stand once.
-struct TracedWeight {
-  std::string name;
-  at::Tensor tensor;
-  bool buffer = false;
-};
-std::vector<TracedWeight> weights_of(torch::nn::Module* root);
-
 /// Runs the function and records it. Throws a user error where it has no tensor result, or uses a
 /// tensor that requires gradients and is neither input nor weight; an unsupported error where it
 /// writes into a part of a tensor. What the function throws goes through.
 Record record(const TraceFunction& run, const std::vector<at::Tensor>& inputs,
               const std::vector<TracedWeight>& weights);
+
+/// Tells a recording that is under way which module calls the next operators; none: nobody knows.
+void announce_module(const std::optional<std::string>& path);
 
 /// Whether both are the same operators on the same tensors; numbers may differ.
 bool same_program(const Record& a, const Record& b);

@@ -173,8 +173,11 @@ class LegacyFile {
 }  // namespace
 
 StateDict load_pth(const std::filesystem::path& path, const std::string& key) {
-  const File file = map_file(path);
-  const std::string name = path.string();
+  return load_pth(map_file(path), path.string(), key);
+}
+
+StateDict load_pth(const std::shared_ptr<Storage>& file, const std::string& name,
+                   const std::string& key) {
   if (text_of(*file).starts_with("PK\x03\x04")) return load_zip(file, key, name);
   LegacyFile legacy(file, name);
   const auto source = [&](const std::string& storage, size_t needs) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
+#include "rung/tensor/tensor.h"
 #include "rung/tensor/weights.h"
 
 namespace rung {
@@ -25,6 +27,9 @@ struct StateDict {
 /// that reach outside of their memory. Throws an unsupported error for dtypes that rung lacks,
 /// big-endian files and expanded tensors.
 StateDict load_pth(const std::filesystem::path& path, const std::string& key = {});
+/// The same from memory; `name` is the file's, for messages.
+StateDict load_pth(const std::shared_ptr<Storage>& file, const std::string& name,
+                   const std::string& key = {});
 
 /// Writes a state dict that `torch.load` reads as an OrderedDict of tensors: whole or not at all,
 /// the same tensors as the same bytes. Throws a user error where a name is not UTF-8.
