@@ -102,7 +102,7 @@ CASES = [
     forecast("a key given twice in a recipe", "net.toml:9: Error while parsing key-value pair: cannot redefine existing integer 'window'", "window = 4", "window = 4\nwindow = 5"),
     train("a recipe without [data]", "net.toml has no [data]", FORECAST.split("[data]")[0]),
     train("a recipe without networks", "net.toml:1 names no network: [models.NAME] with zoo or file is needed", "[data]" + FORECAST.split("[data]")[1]),
-    forecast("an unknown key of a recipe", "net.toml:12: train.batches: there is no such key, did you mean batch?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, loss, optimizer, out, patience, precision, schedule, seed, side, threads", "batch = 8", "batches = 8"),
+    forecast("an unknown key of a recipe", "net.toml:12: train.batches: there is no such key, did you mean batch?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, export, loss, optimizer, out, patience, precision, schedule, seed, side, threads", "batch = 8", "batches = 8"),
     forecast("an unknown table of a recipe", "net.toml:10: training: there is no such key, did you mean train?; the keys here are data, models, outputs, skip, train", "[train]", "[training]"),
     forecast("a text for a number", "net.toml:11: train.epochs must be a whole number, and it is \"two\"", "epochs = 2", 'epochs = "two"'),
     forecast("a fraction for a whole number", "net.toml:11: train.epochs must be a whole number, and it is 2.5", "epochs = 2", "epochs = 2.5"),
@@ -124,7 +124,7 @@ CASES = [
     forecast("an unknown device in a recipe", "'tpu' is no device; devices are cpu, cuda and cuda:NUMBER", "[train]", '[train]\ndevice = "tpu"'),
     forecast("an unknown task", "net.toml:5: data.task = 'detection' is not known; it is one of classification, segmentation, forecasting", '"forecasting"', '"detection"'),
     forecast("a recipe without a task", "net.toml:4: data: data.task is missing; it is one of classification, segmentation, forecasting", 'task = "forecasting"\n', ""),
-    forecast("a network of neither kind", "net.toml:1: models.net needs either zoo (a built-in network) or file (.rung)", 'zoo = "lstm"\n', ""),
+    forecast("a network of neither kind", "net.toml:1: models.net needs either zoo (a built-in network) or file (of a network)", 'zoo = "lstm"\n', ""),
     forecast("an unknown network in a recipe", "net.toml:2: models.net.zoo: there is no built-in network 'lstn'; nearest: lstm, mlp, unet", 'zoo = "lstm"', 'zoo = "lstn"'),
     forecast("an unknown setting in a recipe", "net.toml:2: models.net.zoo: zoo:lstm has no setting 'hiden'; it has in, hidden, layers, out, time", "hidden = 4", "hiden = 4"),
     forecast("a network's file that is not there", "net.toml:2: models.net.file: cannot read net.rung: No such file or directory", 'zoo = "lstm"\nsettings = { in = 2, hidden = 4, out = 2, time = 4 }', 'file = "net.rung"'),
@@ -147,7 +147,7 @@ input = "enc/stage3"
              files={**CSV, "w.safetensors": safetensors({"w": ("F32", [2], floats(2))})}),
     train("--set without a value", "--set 'train.epochs': the form is --set KEY=VALUE", options="--set train.epochs"),
     train("--set of a key below a number", "--set 'train.epochs.first': there is no table in front of 'first'", options="--set train.epochs.first=1"),
-    train("--set of an unknown key", "net.toml: train.epoch: there is no such key, did you mean epochs?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, loss, optimizer, out, patience, precision, schedule, seed, side, threads", options="--set train.epoch=1"),
+    train("--set of an unknown key", "net.toml: train.epoch: there is no such key, did you mean epochs?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, export, loss, optimizer, out, patience, precision, schedule, seed, side, threads", options="--set train.epoch=1"),
     train("--set of a skip that is not there", "net.toml: skip must be a list of tables, each under [[…]], and it is {\"3\":{\"merge\":\"add\"}}", options="--set skip.3.merge=add"),
     train("two outputs", "net.toml: training wants one input and one output; the network has the inputs a/input, b/input and the outputs a/output, b/output", """[models.a]
 zoo = "lstm"
