@@ -135,10 +135,7 @@ std::string outside(const onnx::ModelProto& model, const std::string& why) {
     return "random numbers";
   }
   for (const int type : types) {
-    if (!ops::dtype_from_onnx(type)) {
-      return std::string(kTypes);
-      "less";
-    }
+    if (!ops::dtype_from_onnx(type)) return std::string(kTypes);
   }
   return "";
 }
