@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "rung/ops/every_op.h"
+#include "rung/ops/every_op_eager.h"
 
 namespace rung {
 namespace {

@@ -14,7 +14,7 @@
 #include "rung/io/onnx/import.h"
 #include "rung/io/safetensors.h"
 #include "rung/ops/eager.h"
-#include "rung/ops/every_op.h"
+#include "rung/ops/every_op_eager.h"
 
 namespace rung {
 namespace {

@@ -12,6 +12,7 @@
 #include "rung/exec/eager/pt2_outputs.h"
 #include "rung/exec/eager/pt2_run.h"
 #include "rung/exec/eager/trace_source.h"
+#include "rung/graph/rewrite.h"
 
 namespace rung {
 namespace {
@@ -45,7 +46,11 @@ class Loader {
       // A loss stands as a tensor, other outputs as tagged values.
       results_.push_back(kind == "user_output" ? result : json{{"as_tensor", result}});
     }
-    for (const auto& [name, shape] : options.shapes) set_example(name, shape);
+    std::vector<std::string> names;
+    for (const Input& input : inputs_) names.push_back(input.name);
+    for (const auto& [name, shape] : options.shapes) {
+      set_example(name.empty() ? only_input(names, shape) : name, shape);
+    }
     add_modules();
   }
 

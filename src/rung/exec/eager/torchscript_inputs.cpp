@@ -5,6 +5,7 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
+#include "rung/graph/rewrite.h"
 
 namespace rung::torchscript {
 namespace {
@@ -71,6 +72,12 @@ Arguments::Arguments(const c10::FunctionSchema& schema, const TorchScriptOptions
   }
   check_names(options);
   if (tensors_.empty()) fail_user("the network takes no tensor");
+  if (const auto only = options.shapes.find(""); only != options.shapes.end()) {
+    std::vector<std::string> names;
+    for (const InputTensor& input : tensors_) names.push_back(input.name);
+    only_input(names, only->second);  // throws where it is not the only one
+    tensors_[0].shape = only->second;
+  }
 }
 
 Arguments::Part Arguments::argument(const c10::Argument& argument,
@@ -137,7 +144,7 @@ Arguments::Part Arguments::number(const std::string& name, const c10::Type& type
 
 void Arguments::check_names(const TorchScriptOptions& options) const {
   const auto check = [&](const std::string& name) {
-    if (std::find(names_.begin(), names_.end(), name) == names_.end()) {
+    if (!name.empty() && std::find(names_.begin(), names_.end(), name) == names_.end()) {
       fail_user("there is no input {}; the inputs are {}", quoted(name), join(names_, ", "));
     }
   };
