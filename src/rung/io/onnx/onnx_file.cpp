@@ -94,6 +94,14 @@ Shape shape_of(const TensorProto& proto) {
   return shape;
 }
 
+int64_t elements_of(const TensorProto& proto, const Shape& shape) {
+  try {
+    return element_count(shape);
+  } catch (const Error& error) {
+    fail_user("tensor {}: {}", quoted(proto.name()), error.what());
+  }
+}
+
 /// Fills a tensor from a list of numbers of the message.
 template <typename List>
 void fill(Tensor& out, const List& list, const TensorProto& proto) {
@@ -161,6 +169,7 @@ std::shared_ptr<Storage> external(const TensorProto& proto, const fs::path& fold
   if (length >= 0 && length != bytes) {
     refuse(fmt::format("is {} bytes long, and {} are needed", length, bytes));
   }
+  if (!fs::is_regular_file(path, error)) refuse("is no file, or cannot be read");
   auto whole = map_file(path);
   const auto size = static_cast<int64_t>(whole->bytes());
   if (offset > size || bytes > size - offset) {
@@ -195,7 +204,7 @@ Tensor read_tensor(const OnnxFile& file, const TensorProto& proto, const WeightP
                      type_name(proto.data_type()));
   }
   const Shape shape = shape_of(proto);
-  const int64_t elements = element_count(shape);
+  const int64_t elements = elements_of(proto, shape);
   const int64_t bytes = elements * size_of(*dtype);
   if (proto.has_segment()) fail_unsupported("tensor {} is in segments", quoted(proto.name()));
   if (proto.data_location() == TensorProto::EXTERNAL) {
