@@ -66,12 +66,15 @@ def sizes_of(name):
 
 
 def random_statistics(network):
-    """As after training: batch norms that do something."""
+    """As after training: batch norms and heads that do something."""
     for key, buffer in network.named_buffers():
         if key.endswith("running_mean"):
             buffer.normal_(0, 0.1)
         elif key.endswith("running_var"):
             buffer.uniform_(0.5, 1.5)
+    for parameter in network.parameters():  # heads that begin as zeros give nothing to compare
+        if parameter.dim() > 1 and not parameter.any():
+            parameter.data.normal_(0, 0.02)
 
 
 def export(name, sets, path, opset=17):

@@ -148,6 +148,14 @@ bool Lowering::fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attr
   }
   const auto results = worked_out(node, attributes, in);
   if (!results) return false;
+  // Filled to sizes that vary: a graph can follow those as nodes, but not as numbers.
+  if (node.op_type() == "Expand" || node.op_type() == "ConstantOfShape") {
+    const Tensor& first = results->front().at(0);
+    const bool varies = std::any_of(results->begin(), results->end(), [&](const auto& result) {
+      return result.at(0).shape() != first.shape();
+    });
+    if (varies && (first.shape().size() > 1 || is_floating(first.dtype()))) return false;
+  }
   for (int i = 0; i < node.output_size(); ++i) {
     FileValue value;
     for (const auto& result : *results) value.known.push_back(result[static_cast<size_t>(i)]);
