@@ -32,7 +32,10 @@ Tensor reshape(const Node& n) {
   Sizes shape = n.given(1) ? list(n.x(1)) : n.attribute<Sizes>("shape", {});
   int64_t known = 1, open = -1;
   for (size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == 0 && n.integer("allowzero", 0) == 0) shape[i] = n.x().shape().at(i);
+    if (shape[i] == 0 && n.integer("allowzero", 0) == 0) {
+      if (i >= n.x().shape().size()) fail_user("shape keeps axis {}, which is not there", i);
+      shape[i] = n.x().shape()[i];
+    }
     if (shape[i] == -1) open = static_cast<int64_t>(i);
     if (shape[i] < -1) fail_user("shape holds {}", shape[i]);
     if (shape[i] != -1) known *= shape[i];
