@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "rung/io/onnx/fold_node.h"
+#include "rung/ops/check.h"
 
 namespace rung::fold {
 namespace {
@@ -38,7 +39,7 @@ Tensor reshape(const Node& n) {
     }
     if (shape[i] == -1) open = static_cast<int64_t>(i);
     if (shape[i] < -1) fail_user("shape holds {}", shape[i]);
-    if (shape[i] != -1) known *= shape[i];
+    if (shape[i] != -1) known = ops::checked_mul(known, shape[i]);
   }
   if (open >= 0) shape[static_cast<size_t>(open)] = known == 0 ? 0 : n.x().elements() / known;
   return with_shape(n.x(), shape);
@@ -169,7 +170,7 @@ Tensor tile(const Node& n) {
   const Sizes repeats = list(n.x(1));
   if (repeats.size() != x.shape().size()) fail_user("Tile with {} repeats", repeats.size());
   Shape shape = x.shape();
-  for (size_t i = 0; i < shape.size(); ++i) shape[i] *= repeats[i];
+  for (size_t i = 0; i < shape.size(); ++i) shape[i] = ops::checked_mul(shape[i], repeats[i]);
   Tensor out = made(x.dtype(), shape);
   const Sizes strides = strides_of(x.shape());
   each(shape, [&](int64_t i, const Sizes& at) {

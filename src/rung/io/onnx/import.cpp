@@ -58,10 +58,21 @@ class Loader {
   Model load(OnnxReport& report) {
     Model model = choose_sizes(report);
     probe();
+    do {
+      follow(model, report);
+    } while (settle_waiting());
+    if (trials_.empty())
+      model = onnx_import::lower(file_, inputs(), {sizes_of({})}, options_, report);
+    return model;
+  }
+
+ private:
+  /// Makes the network at all sizes that are tried; what does not fit is dropped first.
+  void follow(Model& model, OnnxReport& report) {
     while (!trials_.empty()) {
       try {
         model = onnx_import::lower(file_, inputs(), all_sizes(), options_, report);
-        break;
+        return;
       } catch (const SizeVaries& varies) {
         const size_t symbol = trials_.at(varies.places.front() - 1).symbol;
         hold(symbol, varies.what + " depends on that size in a way that a graph cannot follow");
@@ -75,12 +86,8 @@ class Loader {
         refuse(*place);
       }
     }
-    if (trials_.empty())
-      model = onnx_import::lower(file_, inputs(), {sizes_of({})}, options_, report);
-    return model;
   }
 
- private:
   void read_inputs() {
     const auto& graph = file_.proto->graph();
     std::set<std::string> initializers;
@@ -232,9 +239,30 @@ class Loader {
     trials_.erase(trials_.begin() + static_cast<int64_t>(place));
     const bool others = std::any_of(trials_.begin(), trials_.end(),
                                     [&](const Trial& trial) { return trial.symbol == symbol; });
-    if (!others && !next_trial(symbol)) {
-      hold(symbol, "no other size that was tried fits the network");
+    if (!others && !next_trial(symbol)) waiting_.push_back(symbol);
+  }
+  /// Sizes that fit no other number alone may do so together: a batch that the file calls by two
+  /// names, or by none. Those that are alone are held. False: nothing was waiting.
+  bool settle_waiting() {
+    if (waiting_.empty()) return false;
+    std::map<int64_t, std::vector<size_t>> by_size;
+    for (const size_t symbol : waiting_) by_size[symbols_[symbol].size].push_back(symbol);
+    waiting_.clear();
+    for (const auto& [size, group] : by_size) {
+      const size_t first = group.front();
+      if (group.size() == 1) {
+        hold(first, "no other size that was tried fits the network");
+        continue;
+      }
+      for (size_t i = 1; i < group.size(); ++i) {
+        auto& axes = symbols_[group[i]].axes;
+        symbols_[first].axes.insert(symbols_[first].axes.end(), axes.begin(), axes.end());
+        axes.clear();
+      }
+      tried_[first] = 0;
+      next_trial(first);
     }
+    return true;
   }
   /// The first trial that fails on its own.
   std::optional<size_t> find_refused() const {
@@ -271,7 +299,8 @@ class Loader {
   std::vector<GraphInput> inputs_;
   std::vector<Symbol> symbols_;
   std::vector<Trial> trials_;
-  std::vector<size_t> tried_;  ///< by symbol: how many other sizes
+  std::vector<size_t> tried_;    ///< by symbol: how many other sizes
+  std::vector<size_t> waiting_;  ///< symbols that fit no other size on their own
 };
 
 }  // namespace
