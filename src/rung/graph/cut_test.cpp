@@ -60,7 +60,7 @@ TEST(Cut, OnlyTheLayerOfAnEntryReadsTheNewInput) {
   const Value x = b.input("x", {DType::kF32, {1, 2}, vector_roles()});
   b.output("y", b.sum("sum", x, b.relu("relu", x)));
   const Model part = cut(std::move(b).finish(), {.at = {}, .from = {"relu@in"}});
-  EXPECT_EQ(names(part.graph), (std::vector<std::string>{"x", "relu.in", "relu", "sum"}));
+  EXPECT_EQ(names(part.graph), (std::vector<std::string>{"relu.in", "x", "relu", "sum"}));
   const auto& sum = part.graph.nodes().back();
   EXPECT_EQ(part.graph.node(sum.inputs[0].node).name, "x");
 }
