@@ -72,6 +72,7 @@ class Sizes {
       }
     }
     for (const auto& [name, group] : groups) add(group);
+    add_together();
   }
 
   const Sized& sized() const { return sized_; }
@@ -100,16 +101,30 @@ class Sizes {
  private:
   /// Axes of one name. Where they may differ, each is a size of its own; a batch never is.
   void add(const Symbol& group) {
-    if (group.axes.size() == 1 || group.name == "batch") {
-      keep(group, tried(graph_, group));
-      return;
-    }
+    const bool one = group.axes.size() == 1 || group.name == "batch";
     Symbol rest{group.name, {}};
     for (const auto& [input, axis] : group.axes) {
-      Symbol own{fmt::format("{}_{}", graph_.node(input).name, group.name), {{input, axis}}};
-      if (!keep(own, tried(graph_, own))) rest.axes.emplace_back(input, axis);
+      const Symbol own{fmt::format("{}_{}", graph_.node(input).name, group.name), {{input, axis}}};
+      if (one || !keep(own, tried(graph_, own))) rest.axes.emplace_back(input, axis);
     }
-    if (rest.axes.size() > 1) keep(rest, tried(graph_, rest));
+    if (rest.axes.empty() || ((one || rest.axes.size() > 1) && keep(rest, tried(graph_, rest)))) {
+      return;
+    }
+    for (const auto& axis : rest.axes) alone_.push_back({group.name, {axis}});
+  }
+  /// Axes that take no other size on their own, though some of equal sizes may together: the batch
+  /// of a state [layers, N, features] and of the input.
+  void add_together() {
+    std::map<int64_t, Symbol> by_size;
+    for (const Symbol& symbol : alone_) {
+      const auto& [input, axis] = symbol.axes.front();
+      Symbol& group = by_size[graph_.node(input).types[0].shape[axis]];
+      if (group.axes.empty()) group.name = symbol.name;
+      group.axes.push_back(symbol.axes.front());
+    }
+    for (const auto& [size, group] : by_size) {
+      if (group.axes.size() > 1) keep(group, tried(graph_, group));
+    }
   }
   bool keep(const Symbol& symbol, std::vector<Graph> others) {
     if (others.empty()) return false;
@@ -123,6 +138,7 @@ class Sizes {
 
   const Graph& graph_;
   Sized sized_;
+  std::vector<Symbol> alone_;
 };
 
 /// IR versions that go with opsets, as ONNX published them.
