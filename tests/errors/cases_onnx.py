@@ -60,7 +60,7 @@ CASES = [
     broken("a weight with a size below 0", "net.onnx: node '/conv/Conv' (Conv): tensor 'conv.weight': a size of -3", weight([4, -3, 3, 3], floats(108))),
     broken("a weight with a thousand axes", "net.onnx: node '/conv/Conv' (Conv): Constant: the output has 1000 axes, more than 64", weight([1] * 1000, floats(1))),
     broken("a weight of text", "net.onnx: node '/conv/Conv' (Conv): tensor 'conv.weight' is of type STRING, which rung lacks", weight([1], dtype=STRING), code=3),
-    broken("an input larger than any memory", "net.onnx: node '/conv/Conv' (Conv): Conv: input 0: shape [1099511627776, 3, 1048576, 8] has too many elements", network(inputs=[value("x", [1 << 40, 3, 1 << 20, 8])])),
+    broken("an ONNX input larger than any memory", "net.onnx: node '/conv/Conv' (Conv): Conv: input 0: shape [1099511627776, 3, 1048576, 8] has too many elements", network(inputs=[value("x", [1 << 40, 3, 1 << 20, 8])])),
     broken("an input whose shape the file does not say", "net.onnx: the file does not say the shape of the input 'x'; give an example's", network(inputs=[value("x")])),
     broken("a convolution of other channels", "net.onnx: node '/conv/Conv' (Conv): Conv: weight [4, 3, 3, 3] expects 3 channels per group, x f32[N, 5, 8, 8] has 5; the second size of the weight must be channels / groups", network(inputs=[value("x", [1, 5, 8, 8])])),
     outside("external data in the folder above", "../weights.bin", "net.onnx: node '/conv/Conv' (Conv): tensor 'conv.weight': its external data '../weights.bin' lies outside of the model's folder"),
@@ -75,7 +75,7 @@ CASES = [
     broken("a function that calls itself", "net.onnx: node 'again' (Again): functions and branches within each other more than 64 times", network(nodes=[node("Again", ["x"], ["y"], domain="own")], functions=[RECURSIVE])),
     broken("a loop of 10^12 turns", "net.onnx: node 'loop' (Loop): a loop of 4097 turns; up to 4096 are written out", network(nodes=[node("Loop", ["turns", "", "x"], ["y"], body=BODY)], weights=[TURNS]), code=3),
     broken("10^18 numbers that are worked out in advance", "net.onnx: node 'constantofshape' (ConstantOfShape): shape [1000000000, 1000000000] has too many elements", network(nodes=[node("ConstantOfShape", ["sizes"], ["y"])], weights=[HUGE])),
-    broken("operators that rung lacks", "net.onnx: node 'frobnicate' (Frobnicate): rung has no such operator", network(nodes=[node("Frobnicate", ["x"], ["a"]), node("Fry", ["a"], ["y"], name="/fry")]), code=3),
+    broken("operators that rung lacks", "net.onnx: node 'frobnicate' (Frobnicate): rung has no such operator; of this file, it lacks Frobnicate, Fry", network(nodes=[node("Frobnicate", ["x"], ["a"]), node("Fry", ["a"], ["y"], name="/fry")]), code=3),
     broken("an operator of another domain", "net.onnx: node 'fusedconv' (FusedConv): an operator of the domain 'com.microsoft'", network(nodes=[node("FusedConv", ["x"], ["y"], domain="com.microsoft")]), code=3),
-    broken("a branch that data decides", "net.onnx: node 'if' (If): a branch that data decides", network(nodes=[node("If", ["x"], ["y"], then_branch=nested(0), else_branch=nested(0))]), code=3),
+    broken("a branch that data decides", "net.onnx: node 'if' (If): a branch that data decides; its condition must be known when the file is read", network(nodes=[node("If", ["x"], ["y"], then_branch=nested(0), else_branch=nested(0))]), code=3),
 ]

@@ -22,7 +22,6 @@ import tempfile
 
 import cases_join
 import cases_models
-import cases_onnx
 import cases_networks
 import cases_onnx
 import cases_run
