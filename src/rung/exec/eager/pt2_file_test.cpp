@@ -3,37 +3,23 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <iostream>
-
 #include "rung/base/expect_error.h"
 #include "rung/base/file.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/module.h"
 #include "rung/io/safetensors.h"
-#include "support/python.h"
+#include "support/python_files.h"
 
 namespace rung {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kScript = "pt2_files.py";
+
 /// The programs of tests/python/pt2_files.py, made once.
-class Pt2 : public ::testing::Test {
+class Pt2 : public testing::PythonFiles<kScript> {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = std::make_unique<testing::ScratchFolder>();
-    made_ = testing::run_python("pt2_files.py", *folder_);
-  }
-  static void TearDownTestSuite() { folder_.reset(); }
-  void SetUp() override {
-    ASSERT_NE(made_, testing::PythonResult::kFailed);
-    if (made_ == testing::PythonResult::kDone) return;
-    std::cerr << "SKIPPED, nothing compared: pt2_files.py needs PyTorch for Python\n";
-    GTEST_SKIP();
-  }
-
-  static fs::path file(const std::string& name) { return folder_->path() / name; }
-
   /// The values of PyTorch for Python at three sizes.
   static void expect_same(const Model& model) {
     const at::NoGradGuard no_grad;
@@ -59,12 +45,7 @@ class Pt2 : public ::testing::Test {
     }
     return out;
   }
-
-  static std::unique_ptr<testing::ScratchFolder> folder_;
-  static testing::PythonResult made_;
 };
-std::unique_ptr<testing::ScratchFolder> Pt2::folder_;
-testing::PythonResult Pt2::made_;
 
 TEST_F(Pt2, GivesPythonsValuesInEveryLayout) {
   for (const char* name : {"flat.pt2", "core.pt2", "pickled.pt2", "raw.pt2"}) {

@@ -3,37 +3,23 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <iostream>
-
 #include "rung/base/expect_error.h"
 #include "rung/base/file.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/module.h"
 #include "rung/io/safetensors.h"
-#include "support/python.h"
+#include "support/python_files.h"
 
 namespace rung {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kScript = "torchscript_files.py";
+
 /// The networks of tests/python/torchscript_files.py, made once.
-class TorchScript : public ::testing::Test {
+class TorchScript : public testing::PythonFiles<kScript> {
  protected:
-  static void SetUpTestSuite() {
-    folder_ = std::make_unique<testing::ScratchFolder>();
-    made_ = testing::run_python("torchscript_files.py", *folder_);
-  }
-  static void TearDownTestSuite() { folder_.reset(); }
-  void SetUp() override {
-    ASSERT_NE(made_, testing::PythonResult::kFailed);
-    if (made_ == testing::PythonResult::kDone) return;
-    std::cerr << "SKIPPED, nothing compared: torchscript_files.py needs PyTorch for Python\n";
-    GTEST_SKIP();
-  }
-
-  static fs::path file(const std::string& name) { return folder_->path() / name; }
-
   /// The run's values of one size: "in" or "out".
   static TensorMap values(const std::string& name, int size, const std::string& side) {
     TensorMap out;
@@ -79,12 +65,7 @@ class TorchScript : public ::testing::Test {
   static std::string message(const std::string& name, const TorchScriptOptions& options = {}) {
     return user_error([&] { load_torchscript(file(name), options); });
   }
-
-  static std::unique_ptr<testing::ScratchFolder> folder_;
-  static testing::PythonResult made_;
 };
-std::unique_ptr<testing::ScratchFolder> TorchScript::folder_;
-testing::PythonResult TorchScript::made_;
 
 TEST_F(TorchScript, GivesPythonsValuesAtThreeSizes) {
   for (const std::string way : {"scripted", "traced"}) {

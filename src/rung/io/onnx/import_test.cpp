@@ -199,6 +199,44 @@ TEST(OnnxImport, NamesLayersAndTheirWeights) {
   expect_says(report.text(), "MatMul");
 }
 
+// a.w and b.w are equal, and PyTorch's exporter writes one of them; trained, they part.
+TEST(OnnxImport, AnIdentityOfAWeightIsAWeightOfItsOwn) {
+  const std::string weight =
+      R"(initializer { name: "a.w" data_type: 1 dims: 2 float_data: 1 float_data: 2 })";
+  const Model model = load(value("input", "x", {"N", "2"}) + weight +
+                           node("Identity", {"a.w"}, "b.w") + node("Mul", {"x", "a.w"}, "m") +
+                           node("Add", {"m", "b.w"}, "y") + value("output", "y", {"N", "2"}));
+  ASSERT_EQ(model.weights.size(), 2u);
+  EXPECT_TRUE(model.weights.at("a.w").identical(model.weights.at("b.w")));
+  EXPECT_NE(model.weights.at("a.w").data(), model.weights.at("b.w").data());
+}
+
+// 32 bits hold 0.1 as 0.100000001490116.
+TEST(OnnxImport, AttributesAreTheNumbersThatWereMeant) {
+  const Model model =
+      load(value("input", "x", {"N", "2"}) +
+           node("LeakyRelu", {"x"}, "y", R"(attribute { name: "alpha" type: FLOAT f: 0.1 })") +
+           value("output", "y", {"N", "2"}));
+  EXPECT_EQ(std::get<ops::LeakyRelu>(model.graph.nodes().back().op).slope, 0.1);
+}
+
+// The layout that exporters give the weights of recurrent layers, when nobody folds it.
+TEST(OnnxImport, WeightsThatNodesOnlyArrangeAreKnown) {
+  std::string numbers;
+  for (int i = 0; i < 8; ++i) numbers += " float_data: " + std::to_string(i);
+  const auto weight = [&](const std::string& name) {
+    return "initializer { name: \"" + name + "\" data_type: 1 dims: 4 dims: 2" + numbers + " }\n";
+  };
+  const std::string hidden = R"(attribute { name: "hidden_size" type: INT i: 2 })";
+  const Model model = load(
+      value("input", "x", {"T", "1", "2"}) + weight("w") + weight("r") + integers("zero", {0}) +
+      integers("two", {2}) + integers("axis", {0}) +
+      node("Slice", {"w", "zero", "two", "axis"}, "w0") + node("Unsqueeze", {"w0", "zero"}, "W") +
+      node("Slice", {"r", "zero", "two", "axis"}, "r0") + node("Unsqueeze", {"r0", "zero"}, "R") +
+      node("RNN", {"x", "W", "R"}, "y", hidden) + value("output", "y", {"T", "1", "1", "2"}));
+  EXPECT_EQ(count<ops::Recurrent>(model), 1u);
+}
+
 TEST(OnnxImport, SaysWhichTensorNobodyMakes) {
   expect_says(refusal(value("input", "x", {"1"}) + value("output", "y", {"1"}) +
                       node("Add", {"x", "lost"}, "y", "name: \"sum\"")),

@@ -232,6 +232,15 @@ void Lowering::lower_node(const onnx::NodeProto& node, Scope& scope) {
   if ((op == "Shape" || op == "Size") && in.size() == 1 && node.output_size() == 1) {
     return bind_known(node, sizes_as_numbers(node, attributes, in), scope);
   }
+  if (op == "Identity" && in.size() == 1 && node.output_size() == 1 &&
+      in[0]->initializer != nullptr && !values_.foldable(*in[0])) {
+    FileValue copy;
+    copy.initializer = in[0]->initializer;
+    copy.copied_as = node.output(0);
+    scope.bind(node.output(0), std::move(copy));
+    ++report_.operators[op].folded;
+    return;
+  }
   if (!fold(node, attributes, in, scope)) apply_rule(node, attributes, in, scope);
 }
 

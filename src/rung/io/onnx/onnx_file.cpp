@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <unordered_map>
 
@@ -78,6 +79,22 @@ class ProtoBytes : public Storage {
   std::shared_ptr<onnx::ModelProto> owner_;
   std::string* bytes_;
 };
+
+/// The number that was meant: 1e-5, and not what is left of it in 32 bits.
+double shortest(float value) {
+  if (!std::isfinite(value)) return value;
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  double out = value;
+  std::from_chars(text, end, out);
+  return out;
+}
+
+std::vector<double> shortest(const google::protobuf::RepeatedField<float>& values) {
+  std::vector<double> out;
+  for (const float value : values) out.push_back(shortest(value));
+  return out;
+}
 
 std::string type_name(int32_t type) {
   return TensorProto::DataType_IsValid(type)
@@ -265,7 +282,7 @@ ops::OnnxAttributes OnnxFile::attributes(const onnx::NodeProto& node) const {
         out[a.name()] = static_cast<int64_t>(a.i());
         break;
       case AttributeProto::FLOAT:
-        out[a.name()] = static_cast<double>(a.f());
+        out[a.name()] = shortest(a.f());
         break;
       case AttributeProto::STRING:
         out[a.name()] = a.s();
@@ -274,7 +291,7 @@ ops::OnnxAttributes OnnxFile::attributes(const onnx::NodeProto& node) const {
         out[a.name()] = ops::Sizes(a.ints().begin(), a.ints().end());
         break;
       case AttributeProto::FLOATS:
-        out[a.name()] = std::vector<double>(a.floats().begin(), a.floats().end());
+        out[a.name()] = shortest(a.floats());
         break;
       case AttributeProto::STRINGS:
         out[a.name()] = std::vector<std::string>(a.strings().begin(), a.strings().end());

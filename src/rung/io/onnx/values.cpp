@@ -47,10 +47,11 @@ Ref FileValues::ref(FileValue& value, bool buffer) const {
   const auto& numbers = known(value);
   if (numbers.empty()) fail_bug("a tensor of the file was not lowered");
   if (value.initializer != nullptr && !foldable(value)) {
-    const std::string name =
-        is_made_up(value.initializer->name()) ? "" : plain_name(value.initializer->name());
+    const bool copied = !value.copied_as.empty();
+    const std::string& own = copied ? value.copied_as : value.initializer->name();
     const std::string suffix = numbers[0].shape().size() > 1 ? "weight" : "bias";
-    value.ref = draft_.weight(numbers[0], name, suffix, buffer);
+    value.ref = draft_.weight(copied ? numbers[0].clone() : numbers[0],
+                              is_made_up(own) ? "" : plain_name(own), suffix, buffer);
     return *value.ref;
   }
   const bool same = std::all_of(numbers.begin(), numbers.end(),

@@ -19,6 +19,9 @@ struct FileValue {
   std::optional<ops::Ref> ref;                     ///< in the draft
   std::vector<Tensor> known;                       ///< its numbers at every size, or empty
   const onnx::TensorProto* initializer = nullptr;  ///< a weight that nobody has needed yet
+  /// What an Identity calls a weight: one of its own with the same numbers. (PyTorch's exporter
+  /// writes weights with equal numbers once, and what trains apart must not stay equal.)
+  std::string copied_as = {};
   /// Numbers of weights that nodes have only arranged: in the draft by `ref`, so that training
   /// moves them, and as numbers for an operator that wants to know its weights.
   std::function<std::vector<Tensor>()> arranged = nullptr;
