@@ -1,3 +1,4 @@
+#include <cmath>
 #include <numeric>
 
 #include "rung/base/error.h"
@@ -50,7 +51,7 @@ OnnxResult batch_norm(OnnxCall& call) {
   std::vector<Ref> in;
   for (size_t i = 0; i < 5; ++i) in.push_back(i < 3 ? call.tensor(i) : call.buffer(i));
   // ONNX keeps `momentum` of the old statistics, PyTorch takes it of the new.
-  const double momentum = 1 - call.number("momentum", 0.9);
+  const double momentum = std::round((1 - call.number("momentum", 0.9)) * 1e7) / 1e7;
   return {call.add(BatchNorm{.eps = call.number("epsilon", 1e-5), .momentum = momentum}, in)};
 }
 
