@@ -4,7 +4,7 @@
     export_networks.py FOLDER [--pretrained]
 
   resnet18.onnx   torchvision's ResNet-18, images of any size [batch, 3, height, width]
-  lstm.onnx       two LSTM layers and a linear head: [batch, time, 7] -> [batch, time, 7]
+  lstm.onnx       two LSTM layers and a linear head: [batch, time, 7] -> [batch, 1, 7]
 
 With --pretrained, ResNet-18 has torchvision's ImageNet weights, which are downloaded.
 """
@@ -17,7 +17,7 @@ import torchvision
 
 
 class StackedLstm(torch.nn.Module):
-    """Forecasts the next row of a series at every step."""
+    """Forecasts the next row of a series."""
 
     def __init__(self, features=7, hidden=32):
         super().__init__()
@@ -28,7 +28,7 @@ class StackedLstm(torch.nn.Module):
     def forward(self, x):
         x, _ = self.lstm1(x)
         x, _ = self.lstm2(x)
-        return self.head(x)
+        return self.head(x[:, -1:])
 
 
 def export(network, example, path, axes):

@@ -54,7 +54,7 @@ VIDEO = [(1, 3, 8, 64, 64), (2, 3, 9, 65, 97), (1, 3, 16, 79, 96)]
 QUICK = ["alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet",
          "inception_v3", "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf",
          "regnet_y_400mf", "resnet18", "resnet50", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1",
-         "swin_t", "swin_v2_t", "vgg11_bn", "vit_b_32", "deeplabv3_mobilenet_v3_large", "fcn_resnet50",
+         "swin_t", "vgg11_bn", "vit_b_32", "deeplabv3_mobilenet_v3_large", "fcn_resnet50",
          "lraspp_mobilenet_v3_large"]
 HEAVY = ["regnet_y_128gf", "vit_h_14"]
 

@@ -147,13 +147,20 @@ Value to_sequence(SkipWriter& w, Value x, Form from, std::optional<Value> like) 
   });
 }
 
+// [T, N, F], as recurrent layers have it within the files of other programs.
+bool is_time_first(const TensorType& type) {
+  return type.roles == Roles{Role::kTime, Role::kBatch, Role::kFeature};
+}
+
 }  // namespace
 
 Form form_of(const TensorType& type) {
   if (type.is_map()) return Form::kMap;
   if (type.is_sequence()) return Form::kSequence;
   if (type.is_vector()) return Form::kVector;
-  if (type.rank() == 3 && type.roles[1] == Role::kBatch && type.roles[2] == Role::kFeature) {
+  const bool state =
+      type.rank() == 3 && type.roles[1] == Role::kBatch && type.roles[2] == Role::kFeature;
+  if (state && !is_time_first(type)) {
     return Form::kState;
   }
   return Form::kOther;
@@ -165,6 +172,11 @@ std::string_view name(Form form) {
 }
 
 Value bridge(SkipWriter& w, Value source, const TensorType& like_type, std::optional<Value> like) {
+  if (is_time_first(w.builder().type(source))) {
+    source = w.step("the batch in front of the time", [&](Builder& b) {
+      return b.add("batch_first", ops::Transpose{.order = {1, 0, 2}}, {source});
+    });
+  }
   Form from = form_of(w.builder().type(source));
   const Form to = form_of(like_type);
   if (from == Form::kState) {

@@ -56,6 +56,22 @@ TEST(Plan, LeavesTheJoinedNetworksAlone) {
   }
 }
 
+// x [N, T, F] ── turn [T, N, F] ── back [N, T, F] ── relu ── y: not a state, though batch and
+//                                                         features lie as in one.
+TEST(Plan, ASequenceWithTimeInFrontIsTurned) {
+  Builder b;
+  Value x = b.input("x", {DType::kF32, {2, 7, 6}, sequence_roles()});
+  x = b.add("turn", ops::Transpose{.order = {1, 0, 2}}, {x});
+  x = b.add("back", ops::Transpose{.order = {1, 0, 2}}, {x});
+  b.output("y", b.relu("relu", x));
+  const Model joined = join(std::move(b).finish())
+                           .skip({.from = "turn", .to = "relu", .merge = "add"})
+                           .plan()
+                           .apply();
+  EXPECT_EQ(joined.graph.type(joined.graph.outputs()[0].value).shape, (Shape{2, 7, 6}));
+  EXPECT_TRUE(joined.graph.find("skip1.batch_first")) << print(joined.graph);
+}
+
 TEST(Plan, TheResultHoldsEveryPlannedSkip) {
   const JoinPlan plan = join(chain())
                             .skip({.from = "conv1", .to = "conv3"})

@@ -31,21 +31,37 @@ struct Trial {
   int64_t size;
 };
 
+/// The first node that reads a value's numbers, and not only its sizes.
+const onnx::NodeProto* first_reader(const onnx::GraphProto& graph, const std::string& value) {
+  for (const auto& node : graph.node()) {
+    if (node.op_type() == "Shape" || node.op_type() == "Size") continue;
+    if (node.input_size() > 0 && node.input(0) == value) return &node;
+  }
+  return nullptr;
+}
+
+bool is_recurrent(const onnx::NodeProto* node) {
+  if (node == nullptr) return false;
+  const std::string& op = node->op_type();
+  return op == "LSTM" || op == "GRU" || op == "RNN";
+}
+
 /// Roles of an input, read off the first node that reads it.
 Roles guess_roles(const onnx::GraphProto& graph, const std::string& input, size_t rank) {
-  for (const auto& node : graph.node()) {
-    if (node.input_size() == 0 || node.input(0) != input) continue;
-    const std::string& op = node.op_type();
-    if (op == "LSTM" || op == "GRU" || op == "RNN") {
-      if (rank == 3) return {Role::kTime, Role::kBatch, Role::kFeature};
-    }
-    if (op == "Conv" || op == "ConvTranspose" || op == "BatchNormalization" || op == "MaxPool" ||
-        op == "AveragePool") {
-      return rank >= 2 ? map_roles(rank) : roles_by_rank(rank);
-    }
-    if ((op == "MatMul" || op == "LayerNormalization") && rank == 3) return sequence_roles();
-    break;
+  const onnx::NodeProto* node = first_reader(graph, input);
+  if (node == nullptr) return roles_by_rank(rank);
+  const std::string& op = node->op_type();
+  if (rank == 3 && is_recurrent(node)) return {Role::kTime, Role::kBatch, Role::kFeature};
+  // A batch in front, which such layers do not have.
+  if (rank == 3 && op == "Transpose" && node->output_size() == 1 &&
+      is_recurrent(first_reader(graph, node->output(0)))) {
+    return sequence_roles();
   }
+  if (rank >= 2 && (op == "Conv" || op == "ConvTranspose" || op == "BatchNormalization" ||
+                    op == "MaxPool" || op == "AveragePool")) {
+    return map_roles(rank);
+  }
+  if (rank == 3 && (op == "MatMul" || op == "LayerNormalization")) return sequence_roles();
   return roles_by_rank(rank);
 }
 
