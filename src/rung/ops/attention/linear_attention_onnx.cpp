@@ -62,8 +62,7 @@ OnnxResult linear_attention(OnnxCall& call) {
         const Ref turned = call.add(Transpose{.order = {0, 1, 3, 2}}, {key});
         value = call.binary(BinaryFn::kSub, value, call.add(MatMul{}, {turned, *state}));
       }
-      value = call.binary(BinaryFn::kMul, value,
-                          columns(step_of(call, rate, t)));
+      value = call.binary(BinaryFn::kMul, value, columns(step_of(call, rate, t)));
     }
     const Ref written = call.add(MatMul{}, {key, value});
     state = state ? call.binary(BinaryFn::kAdd, *state, written) : written;
