@@ -36,10 +36,11 @@ const std::vector<Tensor>& FileValues::known(FileValue& value) const {
 bool FileValues::foldable(const FileValue& value) const {
   if (value.arranged) return false;
   if (value.initializer == nullptr) return !value.known.empty();
-  int64_t elements = 1;
-  for (const int64_t size : value.initializer->dims()) elements *= size;
+  const auto& sizes = value.initializer->dims();
+  const bool single =
+      std::all_of(sizes.begin(), sizes.end(), [](int64_t size) { return size == 1; });
   const auto dtype = ops::dtype_from_onnx(value.initializer->data_type());
-  return elements == 1 || (dtype && !is_floating(*dtype));
+  return single || (dtype && !is_floating(*dtype));
 }
 
 Ref FileValues::ref(FileValue& value, bool buffer) const {

@@ -4,6 +4,7 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
+#include "rung/ops/check.h"
 #include "rung/ops/layout/follow.h"
 #include "rung/ops/onnx.h"
 
@@ -46,7 +47,7 @@ Dims reshaped(const Dims& from, Dims to, bool zero_is_zero) {
       if (size == -1) {
         open = i;
       } else {
-        known *= size;
+        known = checked_mul(known, size);
       }
     }
     if (open) to[*open].seen[k] = known == 0 ? 0 : all / known;
