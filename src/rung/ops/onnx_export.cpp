@@ -6,6 +6,12 @@
 
 namespace rung::ops {
 
+OnnxValues OnnxWriter::inputs() const {
+  OnnxValues out;
+  for (size_t i = 0; i < size(); ++i) out.push_back(in(i));
+  return out;
+}
+
 OnnxValue OnnxWriter::integers(const Sizes& values) {
   return constant(Tensor::i64({static_cast<int64_t>(values.size())}, values));
 }

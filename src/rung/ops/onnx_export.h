@@ -40,6 +40,8 @@ class OnnxWriter {
   /// Gives up on following sizes: where they vary, the file then holds at the examples' only.
   [[noreturn]] virtual void fix(const Dims& sizes) const = 0;
 
+  OnnxValues inputs() const;  ///< all of them
+
   /// Adds a node of the default domain.
   virtual OnnxValues add_all(std::string_view op, OnnxValues inputs, OnnxAttributes attributes,
                              size_t outputs) = 0;
@@ -143,8 +145,8 @@ OnnxValues to_onnx(const Opaque&, OnnxWriter&);
 /// x with a border; `begin` and `end` have a size for every axis (ops/layout).
 OnnxValue padded(OnnxWriter& w, OnnxValue x, const Sizes& begin, const Sizes& end, PadMode mode,
                  double value, DType dtype);
-/// The averages of `to` stretches of an axis of `from` elements, torch's adaptive pooling, as a
-/// matrix [from, to] (ops/pool).
-OnnxValue averages(OnnxWriter& w, const OnnxSize& from, const OnnxSize& to, DType dtype);
+/// x, which has the type of input 0 but for axes that were pooled before, with one axis pooled to
+/// `to` stretches as torch's adaptive pools have them (ops/pool).
+OnnxValue pooled(OnnxWriter& w, OnnxValue x, size_t axis, PoolKind kind, const OnnxSize& to);
 
 }  // namespace rung::ops

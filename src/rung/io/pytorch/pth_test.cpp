@@ -8,6 +8,7 @@
 #include "rung/base/file.h"
 #include "rung/base/temp_folder.h"
 #include "rung/io/pytorch/pickle_testing.h"
+#include "rung/io/pytorch/zip_testing.h"
 #include "rung/io/pytorch/zip_writer.h"
 
 namespace rung {
@@ -38,15 +39,6 @@ std::string refusal(const std::string& bytes, ErrorKind kind = ErrorKind::kUser)
     text.erase(at, path.size());
   }
   return text;
-}
-
-std::string archive(const std::vector<std::pair<std::string, std::string>>& entries) {
-  std::string out;
-  ZipWriter zip(
-      [&](const void* data, size_t bytes) { out.append(static_cast<const char*>(data), bytes); });
-  for (const auto& [name, content] : entries) zip.add(name, content);
-  zip.finish();
-  return out;
 }
 
 std::string legacy(const std::string& object) { return legacy_file(object, {{"0", kSix}}); }
@@ -171,24 +163,26 @@ TEST(Pth, BoundsItsCopies) {
 }
 
 TEST(Pth, SaysWhatOtherArchivesAre) {
-  EXPECT_TRUE(refusal(archive({{"a/code/m.py", ""}, {"a/constants.pkl", ""}, {"a/data.pkl", ""}}))
-                  .starts_with("w.pth is a TorchScript archive, a whole network; give it as the"));
-  EXPECT_TRUE(refusal(archive({{"serialized_exported_program.json", "{}"}}))
+  EXPECT_TRUE(
+      refusal(testing::zip_of({{"a/code/m.py", ""}, {"a/constants.pkl", ""}, {"a/data.pkl", ""}}))
+          .starts_with("w.pth is a TorchScript archive, a whole network; give it as the"));
+  EXPECT_TRUE(refusal(testing::zip_of({{"serialized_exported_program.json", "{}"}}))
                   .starts_with("w.pth is an exported program, a whole network"));
-  EXPECT_NE(refusal(archive({{"word/document.xml", ""}})).find("torch.save did not write"),
+  EXPECT_NE(refusal(testing::zip_of({{"word/document.xml", ""}})).find("torch.save did not write"),
             std::string::npos);
   const std::string object = pickle(dict({{"a", tensor()}}));
-  EXPECT_NE(refusal(archive({{"a/data.pkl", object}})).find("it lacks 'a/data/0'"),
+  EXPECT_NE(refusal(testing::zip_of({{"a/data.pkl", object}})).find("it lacks 'a/data/0'"),
             std::string::npos);
-  EXPECT_NE(
-      refusal(archive({{"a/data.pkl", object}, {"a/byteorder", "big"}}), ErrorKind::kUnsupported)
-          .find("big-endian"),
-      std::string::npos);
-  EXPECT_NE(refusal(archive({{"a/data.pkl", object}, {"a/data/0", "short"}}))
+  EXPECT_NE(refusal(testing::zip_of({{"a/data.pkl", object}, {"a/byteorder", "big"}}),
+                    ErrorKind::kUnsupported)
+                .find("big-endian"),
+            std::string::npos);
+  EXPECT_NE(refusal(testing::zip_of({{"a/data.pkl", object}, {"a/data/0", "short"}}))
                 .find("memory '0' has 5 bytes, and its tensors need 24"),
             std::string::npos);
-  EXPECT_NE(refusal(archive({{"a/data.pkl", pickle(global("os", "system"))}})).find("os.system"),
-            std::string::npos);
+  EXPECT_NE(
+      refusal(testing::zip_of({{"a/data.pkl", pickle(global("os", "system"))}})).find("os.system"),
+      std::string::npos);
 }
 
 // A flip anywhere in the memory of a tensor is seen too: the archive has check sums.

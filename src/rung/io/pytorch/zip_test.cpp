@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "rung/base/expect_error.h"
+#include "rung/io/pytorch/zip_testing.h"
 #include "rung/io/pytorch/zip_writer.h"
 
 namespace rung {
@@ -14,15 +15,6 @@ namespace {
 std::shared_ptr<Storage> memory(const std::string& bytes) {
   auto out = allocate(bytes.size());
   if (!bytes.empty()) std::memcpy(out->data(), bytes.data(), bytes.size());
-  return out;
-}
-
-std::string written(const std::vector<std::pair<std::string, std::string>>& entries) {
-  std::string out;
-  ZipWriter zip(
-      [&](const void* data, size_t bytes) { out.append(static_cast<const char*>(data), bytes); });
-  for (const auto& [name, content] : entries) zip.add(name, content);
-  zip.finish();
   return out;
 }
 
@@ -70,7 +62,7 @@ std::string refusal(const std::string& bytes) {
 
 TEST(Zip, ReadsWhatItWrites) {
   const std::string bytes =
-      written({{"r/b", "hello"}, {"r/a", ""}, {"r/c", std::string(200, 'x')}});
+      testing::zip_of({{"r/b", "hello"}, {"r/a", ""}, {"r/c", std::string(200, 'x')}});
   const auto file = memory(bytes);
   const ZipArchive zip(file, "it");
   EXPECT_EQ(content(zip, "r/b"), "hello");
@@ -101,7 +93,7 @@ TEST(Zip, RefusesWhatIsDamaged) {
   contains(simple(deflated("abc"), 2, 8), "does not inflate");
   contains(simple(deflated("abc"), 4, 8), "does not inflate");
   contains(simple("abc", 0x7fffffff, 8), "would have 2147483647 bytes once inflated");
-  contains(written({{"a", "1"}, {"a", "2"}}), "holds 'a' twice");
+  contains(testing::zip_of({{"a", "1"}, {"a", "2"}}), "holds 'a' twice");
   std::string moved = simple("abc", 3, 0);
   moved[moved.size() - 6] = '\x01';  // where the directory begins
   contains(moved, "is broken at byte 1");
@@ -123,7 +115,7 @@ TEST(Zip, RefusesEntriesThatShareTheirBytes) {
 }
 
 TEST(Zip, RefusesEveryCut) {
-  const std::string bytes = written({{"a", "hello"}, {"b", "world"}});
+  const std::string bytes = testing::zip_of({{"a", "hello"}, {"b", "world"}});
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_NE(refusal(bytes.substr(0, size)), "") << size;
   }

@@ -10,12 +10,6 @@ Sizes ends_joined(const Border& border) {
   return pads;
 }
 
-OnnxValues operands(OnnxWriter& w) {
-  OnnxValues in;
-  for (size_t i = 0; i < w.size(); ++i) in.push_back(w.in(i));
-  return in;
-}
-
 Sizes kernel_of(const OnnxWriter& w) {
   const Shape& weight = w.type(1).shape;
   return {weight.begin() + 2, weight.end()};
@@ -26,7 +20,7 @@ Sizes kernel_of(const OnnxWriter& w) {
 OnnxValues to_onnx(const Conv& op, OnnxWriter& w) {
   const size_t axes = w.type(0).rank() - 2;
   Border pads = border(Conv::kName, op.padding, axes);
-  OnnxValues in = operands(w);
+  OnnxValues in = w.inputs();
   if (op.pad_mode != PadMode::kZeros) {
     Sizes begin(axes + 2, 0), end(axes + 2, 0);
     for (size_t i = 0; i < axes; ++i) {
@@ -56,7 +50,7 @@ OnnxValues to_onnx(const ConvTranspose& op, OnnxWriter& w) {
     pads.end[i] -= extra[i];
     extra[i] = 0;
   }
-  return {w.add("ConvTranspose", operands(w),
+  return {w.add("ConvTranspose", w.inputs(),
                 {{"kernel_shape", kernel_of(w)},
                  {"strides", stride},
                  {"pads", ends_joined(pads)},

@@ -7,12 +7,6 @@
 namespace rung::ops {
 namespace {
 
-OnnxValues all_inputs(const OnnxWriter& w) {
-  OnnxValues in;
-  for (size_t i = 0; i < w.size(); ++i) in.push_back(w.in(i));
-  return in;
-}
-
 bool none(const Sizes& sizes) {
   return std::all_of(sizes.begin(), sizes.end(), [](int64_t n) { return n == 0; });
 }
@@ -60,7 +54,7 @@ OnnxValues to_onnx(const Slice& op, OnnxWriter& w) {
 }
 
 OnnxValues to_onnx(const Concat& op, OnnxWriter& w) {
-  return {w.add("Concat", all_inputs(w), {{"axis", op.axis}})};
+  return {w.add("Concat", w.inputs(), {{"axis", op.axis}})};
 }
 
 OnnxValues to_onnx(const Split& op, OnnxWriter& w) {
@@ -68,7 +62,7 @@ OnnxValues to_onnx(const Split& op, OnnxWriter& w) {
 }
 
 OnnxValues to_onnx(const Stack& op, OnnxWriter& w) {
-  OnnxValues parts = all_inputs(w);
+  OnnxValues parts = w.inputs();
   const auto axis = static_cast<int64_t>(axis_in(Stack::kName, op.axis, w.type(0).rank() + 1));
   for (OnnxValue& part : parts) part = w.unsqueeze(part, {axis});
   return {w.add("Concat", parts, {{"axis", axis}})};

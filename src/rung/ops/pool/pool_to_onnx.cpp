@@ -42,13 +42,20 @@ Sizes swapped(size_t rank, size_t axis) {
   return order;
 }
 
-/// x with one axis pooled to `to` elements.
+/// The averages of the stretches as a matrix [from, to].
+OnnxValue averages(OnnxWriter& w, const OnnxSize& from, const OnnxSize& to, DType dtype) {
+  const Stretches s = stretches(w, from, to);
+  const OnnxValue matrix = w.add("Div", {w.cast(s.member, dtype), w.cast(s.length, dtype)});
+  return w.transpose(matrix, {1, 0});
+}
+
+}  // namespace
+
 OnnxValue pooled(OnnxWriter& w, OnnxValue x, size_t axis, PoolKind kind, const OnnxSize& to) {
   const TensorType& type = w.type(0);
-  const bool moves = axis + 1 < type.rank();
   const Sizes order = swapped(type.rank(), axis);
   const OnnxSize from = w.extent(0, static_cast<int64_t>(axis));
-  if (moves) x = w.transpose(x, order);
+  x = w.transpose(x, order);
   if (kind == PoolKind::kAverage) {
     x = w.add("MatMul", {x, averages(w, from, to, type.dtype)});
   } else {
@@ -57,15 +64,7 @@ OnnxValue pooled(OnnxWriter& w, OnnxValue x, size_t axis, PoolKind kind, const O
         w.add("Where", {stretches(w, from, to).member, w.unsqueeze(x, {-2}), never});
     x = w.reduce("ReduceMax", all, {-1}, false);
   }
-  return moves ? w.transpose(x, order) : x;
-}
-
-}  // namespace
-
-OnnxValue averages(OnnxWriter& w, const OnnxSize& from, const OnnxSize& to, DType dtype) {
-  const Stretches s = stretches(w, from, to);
-  const OnnxValue matrix = w.add("Div", {w.cast(s.member, dtype), w.cast(s.length, dtype)});
-  return w.transpose(matrix, {1, 0});
+  return w.transpose(x, order);
 }
 
 OnnxValues to_onnx(const Pool& op, OnnxWriter& w) {

@@ -39,26 +39,21 @@ OnnxValue resized(OnnxWriter& w, const Sizes& axes, const std::vector<OnnxSize>&
     if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
   }
   order.insert(order.end(), axes.begin(), axes.end());
-  const bool moves = !std::is_sorted(order.begin(), order.end());
   OnnxValue x = w.in(0);
   if (mode == ResizeMode::kArea) {
     for (size_t i = 0; i < axes.size(); ++i) {
-      Sizes swap(static_cast<size_t>(rank));
-      std::iota(swap.begin(), swap.end(), 0);
-      std::swap(swap[static_cast<size_t>(axes[i])], swap.back());
-      const OnnxValue matrix = averages(w, w.extent(0, axes[i]), to[i], w.type(0).dtype);
-      x = w.transpose(w.add("MatMul", {w.transpose(x, swap), matrix}), swap);
+      x = pooled(w, x, static_cast<size_t>(axes[i]), PoolKind::kAverage, to[i]);
     }
     return x;
   }
-  if (moves) x = w.transpose(x, order);
+  x = w.transpose(x, order);
   std::vector<OnnxSize> sizes;
   for (size_t i = 0; i < order.size(); ++i) {
     const size_t resampled = order.size() - axes.size();
     sizes.push_back(i < resampled ? w.extent(0, order[i]) : to[i - resampled]);
   }
   x = w.add("Resize", {x, "", "", w.list(sizes)}, attributes_of(mode, align_corners));
-  return moves ? w.transpose(x, inverse(order)) : x;
+  return w.transpose(x, inverse(order));
 }
 
 /// Of `spare` elements, how many lie before the anchored part.
