@@ -23,6 +23,15 @@ if(RUNG_ONNX)
   target_link_libraries(rung_libonnx INTERFACE ${ONNX_PROTO_LIBRARY} protobuf::libprotobuf)
 endif()
 
+if(RUNG_ONEDNN)
+  find_package(OpenMP REQUIRED COMPONENTS CXX) # oneDNN's threads, shared with our kernels
+  find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp REQUIRED)
+  find_library(DNNL_LIBRARY dnnl REQUIRED)
+  add_library(rung_libonednn INTERFACE)
+  target_include_directories(rung_libonednn SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+  target_link_libraries(rung_libonednn INTERFACE ${DNNL_LIBRARY} OpenMP::OpenMP_CXX)
+endif()
+
 if(RUNG_TORCH)
   find_package(Torch REQUIRED)
   # The package's own flags pull in more than a C++20 program wants (an ABI define, warnings off);

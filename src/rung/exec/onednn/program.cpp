@@ -1,0 +1,1 @@
+#include "rung/exec/onednn/program.h"

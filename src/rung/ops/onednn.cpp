@@ -1,0 +1,124 @@
+#include "rung/ops/onednn.h"
+
+#include <type_traits>
+
+#include "rung/base/error.h"
+#include "rung/ops/kernel.h"
+
+namespace rung::onednn {
+namespace {
+
+/// oneDNN's names of a blocked map of 3, 4 and 5 axes.
+using Tag = dnnl::memory::format_tag;
+constexpr Tag kBlocks16[] = {Tag::nCw16c, Tag::nChw16c, Tag::nCdhw16c};
+constexpr Tag kBlocks8[] = {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c};
+
+Isa find_isa() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
+    return Isa::kAvx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::kAvx2;
+  return Isa::kBase;
+}
+
+}  // namespace
+
+Isa cpu_isa() {
+  static const Isa isa = find_isa();
+  return isa;
+}
+
+// oneDNN's view decides, and not the CPU alone: DNNL_MAX_CPU_ISA can hold it back.
+int64_t channel_block() {
+  static const int64_t block = [] {
+    const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+    const auto wide = static_cast<unsigned>(dnnl::cpu_isa::avx512_core);
+    return (isa & wide) == wide ? 16 : 8;
+  }();
+  return block;
+}
+
+const dnnl::engine& engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+int64_t bytes_of(const Shape& shape, Form form) {
+  Shape filled = shape;
+  if (form.layout == Layout::kBlocked) {
+    const int64_t block = channel_block();
+    filled[1] = (filled[1] + block - 1) / block * block;
+  }
+  return element_count(filled) * size_of(form.dtype);
+}
+
+dnnl::memory::data_type to_dnnl(DType dtype) {
+  using Type = dnnl::memory::data_type;
+  switch (dtype) {
+    case DType::kF32:
+      return Type::f32;
+    case DType::kBF16:
+      return Type::bf16;
+    case DType::kF16:
+      return Type::f16;
+    case DType::kI32:
+      return Type::s32;
+    case DType::kI8:
+      return Type::s8;
+    case DType::kU8:
+      return Type::u8;
+    default:
+      fail_bug("oneDNN has no type for {}", name(dtype));
+  }
+}
+
+dnnl::memory::desc desc_of(const Shape& shape, Form form) {
+  const auto type = to_dnnl(form.dtype);
+  if (form.layout == Layout::kBlocked) {
+    if (shape.size() < 3 || shape.size() > 5) fail_bug("no blocks for {}", to_string(shape));
+    const size_t i = shape.size() - 3;
+    return {shape, type, channel_block() == 16 ? kBlocks16[i] : kBlocks8[i]};
+  }
+  const Shape dims = shape.empty() ? Shape{1} : shape;
+  dnnl::memory::dims strides(dims.size(), 1);
+  for (size_t i = dims.size() - 1; i > 0; --i) strides[i - 1] = strides[i] * dims[i];
+  return {dims, type, strides};
+}
+
+MapView map_view(const Shape& shape, Layout layout) {
+  const bool blocked = layout == Layout::kBlocked;
+  const int64_t block = blocked ? channel_block() : 1;
+  return {.planes = shape[0] * ((shape[1] + block - 1) / block),
+          .space = Shape(shape.begin() + 2, shape.end()),
+          .inner = block};
+}
+
+void LowerCall::give_up(const std::string& reason) { throw NotLowered{reason}; }
+
+void LowerCall::kernel(std::string what, std::vector<Ref> in, std::vector<Ref> out, Kernel run,
+                       std::optional<size_t> over, int64_t scratch) {
+  Step made{.what = std::move(what), .in = std::move(in), .out = std::move(out), .over = over};
+  made.ways.push_back({.name = "kernel", .kernel = std::move(run), .scratch = scratch});
+  step(std::move(made));
+}
+
+}  // namespace rung::onednn
+
+namespace rung {
+
+void lower(const Op& op, onednn::LowerCall& call) {
+  std::visit(
+      [&]<typename T>(const T& alternative) {
+        constexpr bool kLeaf = std::is_same_v<T, ops::Input> || std::is_same_v<T, ops::Param> ||
+                               std::is_same_v<T, ops::Constant>;
+        if constexpr (kLeaf) {
+          fail_bug("{} is the compiler's, not lowered", T::kName);
+        } else {
+          ops::lower(alternative, call);
+        }
+      },
+      op);
+}
+
+}  // namespace rung
