@@ -79,6 +79,7 @@ struct Step {
   std::vector<Ref> in;
   std::vector<Ref> out;
   std::vector<Way> ways;              ///< the fastest is chosen; at least one
+  std::string key = {};               ///< of several ways: what the choice depends on (sizes, types)
   std::optional<size_t> over = {};    ///< the input whose memory out[0] may take over where it is
                                       ///< not needed any more: both have the same bytes
   bool accumulates = false;           ///< out[0] must hold `over`'s value before the step runs
@@ -135,6 +136,11 @@ class LowerCall {
   virtual void place(Ref from, Ref part) = 0;
 
   virtual void step(Step step) = 0;
+  /// The way that is to be taken where several would do, if it is known: measured before. Packing
+  /// weights for the others would be in vain.
+  virtual std::optional<std::string> chosen_way(const std::string& key) const = 0;
+  /// Whether ways may be measured; where not, the first one stands.
+  virtual bool measures() const = 0;
 
   /// Throws: there is no kernel for this. The whole program's reasons are reported together.
   [[noreturn]] void give_up(const std::string& reason);

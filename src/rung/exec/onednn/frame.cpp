@@ -1,0 +1,168 @@
+#include "rung/exec/onednn/frame.h"
+
+#include <sys/mman.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <new>
+
+#include "rung/base/error.h"
+
+namespace rung::onednn {
+namespace {
+
+class Aligned : public Storage {
+ public:
+  explicit Aligned(int64_t bytes) : bytes_(static_cast<size_t>(bytes)) {
+    constexpr size_t kPage = size_t{2} << 20;
+    const size_t alignment = bytes_ >= kPage ? kPage : 64;
+    const size_t size = (std::max<size_t>(bytes_, 1) + alignment - 1) / alignment * alignment;
+    data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, size));
+    if (data_ == nullptr) throw std::bad_alloc();
+    if (alignment == kPage) madvise(data_, size, MADV_HUGEPAGE);  // a wish; no harm where refused
+  }
+  ~Aligned() override { std::free(data_); }
+  std::byte* data() override { return data_; }
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  size_t bytes_;
+  std::byte* data_ = nullptr;
+};
+
+}  // namespace
+
+std::shared_ptr<Storage> aligned_memory(int64_t bytes) { return std::make_shared<Aligned>(bytes); }
+
+Frame::Frame(const Plan& plan)
+    : plan_(plan), arena_(aligned_memory(plan.memory.bytes)), stream_(engine()) {
+  const size_t count = plan.draft.steps.size();
+  size_t inputs = 0;
+  for (const Slot& slot : plan.draft.slots) {
+    if (slot.home == Home::kInput) inputs = std::max(inputs, slot.outside + 1);
+  }
+  inputs_.resize(inputs);
+  outputs_.resize(plan.draft.outputs.size());
+  last_inputs_.resize(inputs);
+  last_outputs_.resize(outputs_.size());
+  steps_.resize(count);
+  for (size_t i = 0; i < count; ++i) bind(i, plan.chosen[i]);
+  // Where the caller's memory stands in the steps: found once, for those operands all ways share.
+  for (size_t i = 0; i < count; ++i) {
+    const Step& step = plan.draft.steps[i].step;
+    const auto outside = [&](Ref ref, bool out, size_t place) {
+      const auto [root, offset] = plan.draft.root(ref);
+      const Slot& slot = plan.draft.slot(root);
+      const size_t operand = place + (out ? SIZE_MAX / 2 : 0);
+      if (slot.home == Home::kInput) inputs_[slot.outside].push_back({i, operand, offset});
+      if (slot.home == Home::kOutput) outputs_[slot.outside].push_back({i, operand, offset});
+    };
+    for (size_t k = 0; k < step.in.size(); ++k) outside(step.in[k], false, k);
+    for (size_t k = 0; k < step.out.size(); ++k) outside(step.out[k], true, k);
+  }
+}
+
+std::byte* Frame::address(Ref ref) const {
+  const auto [root, offset] = plan_.draft.root(ref);
+  const Slot& slot = plan_.draft.slot(root);
+  switch (slot.home) {
+    case Home::kConstant:
+      return slot.data.data() + offset;
+    case Home::kArena:
+      return arena_->data() + plan_.memory.offsets[static_cast<size_t>(root.index)] + offset;
+    default:
+      return nullptr;  // aimed at the caller's memory by each run
+  }
+}
+
+void Frame::bind(size_t i, size_t way_index) {
+  const Step& step = plan_.draft.steps[i].step;
+  const Way& way = step.ways[way_index];
+  Bound& bound = steps_[i];
+  bound = {};
+  for (const Ref ref : step.in) bound.pointers.push_back(address(ref));
+  for (const Ref ref : way.constants) bound.pointers.push_back(address(ref));
+  bound.ins = bound.pointers.size();
+  for (const Ref ref : step.out) bound.pointers.push_back(address(ref));
+  bound.scratch = arena_->data() + plan_.memory.scratch[i];
+  if (way.kernel) {
+    bound.kernel = &way.kernel;
+    return;
+  }
+  bound.primitive = way.primitive.get();
+  for (const PrimitiveArg& arg : way.args) {
+    bound.memories.emplace_back(arg.desc, engine(), bound.pointers[arg.operand]);
+    bound.args.push_back({arg.arg, bound.memories.back().get()});
+  }
+  if (way.scratch > 0) {
+    const dnnl::memory::desc bytes({way.scratch}, dnnl::memory::data_type::u8,
+                                   dnnl::memory::format_tag::a);
+    bound.memories.emplace_back(bytes, engine(), bound.scratch);
+    bound.args.push_back({DNNL_ARG_SCRATCHPAD, bound.memories.back().get()});
+  }
+}
+
+void Frame::choose(size_t i, size_t way) {
+  bind(i, way);
+  std::fill(last_inputs_.begin(), last_inputs_.end(), nullptr);  // aim again
+  std::fill(last_outputs_.begin(), last_outputs_.end(), nullptr);
+}
+
+void Frame::aim(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs) {
+  const auto aim_all = [&](std::span<std::byte* const> memory, std::vector<std::byte*>& last,
+                           const std::vector<std::vector<Outside>>& places) {
+    for (size_t k = 0; k < places.size(); ++k) {
+      if (memory[k] == last[k]) continue;
+      last[k] = memory[k];
+      for (const Outside& place : places[k]) {
+        Bound& bound = steps_[place.step];
+        const bool out = place.operand >= SIZE_MAX / 2;
+        const size_t operand = out ? bound.ins + (place.operand - SIZE_MAX / 2) : place.operand;
+        bound.pointers[operand] = memory[k] + place.offset;
+        const Way& way = plan_.draft.steps[place.step].step.ways[plan_.chosen[place.step]];
+        for (size_t a = 0; a < way.args.size() && bound.primitive != nullptr; ++a) {
+          if (way.args[a].operand == operand) {
+            bound.memories[a].set_data_handle(bound.pointers[operand]);
+          }
+        }
+      }
+    }
+  };
+  aim_all(inputs, last_inputs_, inputs_);
+  aim_all(outputs, last_outputs_, outputs_);
+}
+
+void Frame::execute(const Bound& bound) {
+  if (bound.kernel != nullptr) {
+    const std::span<std::byte* const> all(bound.pointers);
+    (*bound.kernel)({.in = all.first(bound.ins),
+                     .out = all.subspan(bound.ins),
+                     .scratch = bound.scratch});
+    return;
+  }
+  const auto status = dnnl_primitive_execute(bound.primitive, stream_.get(),
+                                             static_cast<int>(bound.args.size()),
+                                             bound.args.data());
+  if (status != dnnl_success) fail_bug("oneDNN refused to run a primitive ({})", int{status});
+}
+
+void Frame::run(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs) {
+  aim(inputs, outputs);
+  for (const Bound& bound : steps_) execute(bound);
+}
+
+void Frame::run_timed(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs,
+                      std::vector<double>& seconds) {
+  using Clock = std::chrono::steady_clock;
+  aim(inputs, outputs);
+  seconds.resize(steps_.size());
+  auto last = Clock::now();
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    execute(steps_[i]);
+    const auto now = Clock::now();
+    seconds[i] = std::chrono::duration<double>(now - last).count();
+    last = now;
+  }
+}
+
+}  // namespace rung::onednn
