@@ -24,6 +24,7 @@ rung_test(rung_core_tests ops/op ops/activation/activation ops/attention/attenti
 rung_test(rung_core_tests ops/pool/pool)
 rung_test(rung_core_tests ops/recurrent/recurrent)
 rung_test(rung_core_tests ops/resize/resize)
+rung_test(rung_core_tests ops/vector_math)
 rung_test(rung_core_tests inspect/chart)
 rung_test(rung_core_tests inspect/contact_sheet)
 rung_test(rung_core_tests inspect/graph_svg)
