@@ -53,8 +53,8 @@ struct Pointers {
 /// captures is constant. It spreads its work with parallel_for (ops/kernel.h).
 using Kernel = std::function<void(const Pointers&)>;
 
-/// An argument of a primitive: DNNL_ARG_…, and the step's input (or, from `in.size()` on, output)
-/// that it is.
+/// An argument of a primitive: DNNL_ARG_…, and which operand it is: the step's inputs
+/// are counted first, then the way's constants, then the outputs.
 struct PrimitiveArg {
   int arg = 0;
   size_t operand = 0;
@@ -68,8 +68,7 @@ struct Way {
   dnnl::primitive primitive = {};
   std::vector<PrimitiveArg> args = {};
   int64_t scratch = 0;             ///< bytes
-  std::vector<Ref> constants = {};  ///< further inputs of this way alone (packed weights), which
-                                    ///< stand behind Step::in (and in front of out) in its operands
+  std::vector<Ref> constants = {};  ///< inputs of this way alone: packed weights
   double error = 0;                 ///< expected relative error beyond rounding: Winograd's
 };
 
@@ -110,8 +109,9 @@ class LowerCall {
   virtual Form form(size_t input) const = 0;  ///< as it lies now
   virtual Ref in(size_t input) = 0;           ///< as it lies
   virtual Ref in(size_t input, Form form) = 0;
-  /// Whether the input's axis 0 is 1, … is the rule's to see; whether this step is the last to
-  /// read it is the planner's (Step::over).
+  /// Whether nobody reads the input after this node, and it is no input or output of the network: it
+  /// may be written over.
+  virtual bool free_after(size_t input) const = 0;
 
   // Results.
   /// What a result that is f32 in the graph is stored as: bf16 where the program is told so. Other

@@ -215,8 +215,9 @@ struct Source {
 struct Rows {
   Shape outer;
   int64_t length = 1;
-  int64_t tail_from = -1;  ///< blocked, with channels that fill up: in the last of `groups` rows,
-  int64_t groups = 1;      ///< elements of a block from here on are zero
+  int64_t tail_from = -1;  ///< blocked, with channels that fill up: in the last of `groups`
+  int64_t groups = 1;      ///< planes, elements of a block from here on are zero
+  int64_t rows_in_plane = 1;
   int64_t block = 1;
   bool narrow = false;
   std::vector<Source> sources;
@@ -385,7 +386,7 @@ class Worker {
       }
       apply(micro, x, acc_, n);
     }
-    if (rows_.tail_from >= 0 && row % rows_.groups == rows_.groups - 1) {
+    if (rows_.tail_from >= 0 && row / rows_.rows_in_plane % rows_.groups == rows_.groups - 1) {
       for (int64_t i = 0; i < n; ++i) {
         if ((first + i) % rows_.block >= rows_.tail_from) acc_[i] = 0;
       }
@@ -418,45 +419,85 @@ Kernel pointwise_kernel(Rows rows, std::vector<Micro> chain) {
   };
 }
 
-/// The layout that most of the bytes have, among inputs as large as the result.
-Layout common_layout(const LowerCall& call, const std::vector<size_t>& inputs) {
-  const Shape& shape = call.out_type().shape;
+/// Where an input of the kernel comes from.
+struct Origin {
+  std::optional<size_t> input = {};  ///< of the call
+  Tensor constant = {};
+  Shape shape(const LowerCall& call) const {
+    return input ? call.in_type(*input).shape : constant.shape();
+  }
+};
+
+/// The layout that most inputs as large as the result have.
+Layout common_layout(const LowerCall& call, const std::vector<Origin>& origins) {
   int64_t blocked = 0;
-  for (const size_t i : inputs) {
-    if (call.in_type(i).shape != shape) continue;
-    blocked += call.form(i).layout == Layout::kBlocked ? 1 : -1;
+  for (const Origin& origin : origins) {
+    if (!origin.input || call.in_type(*origin.input).shape != call.out_type().shape) continue;
+    blocked += call.form(*origin.input).layout == Layout::kBlocked ? 1 : -1;
   }
   return blocked > 0 ? Layout::kBlocked : Layout::kPlain;
 }
 
 /// An input in the layout of the result: channels of small operands in blocks too.
 struct Operand {
-  Ref ref;
-  Form form;
-  Shape shape;  ///< as it is broadcast
+  Ref ref = {};
+  Form form = {};
+  Shape shape = {};  ///< as it is broadcast
 };
 
-Operand operand_in(LowerCall& call, size_t input, Layout layout) {
-  const TensorType& type = call.in_type(input);
+Operand operand_in(LowerCall& call, const Origin& origin, Layout layout) {
   const Shape& result = call.out_type().shape;
-  const DType dtype = call.form(input).dtype == DType::kBF16 ? DType::kBF16 : DType::kF32;
-  if (layout == Layout::kPlain) {
-    const Form form{dtype, layout};
-    return {call.in(input, form), form, type.shape};
-  }
-  // Without channels of its own, a value lies the same way in both layouts, but for its blocks.
-  Shape shape(result.size(), 1);
-  std::copy(type.shape.begin(), type.shape.end(),
-            shape.end() - static_cast<int64_t>(type.shape.size()));
+  const Tensor known = origin.input ? call.known(*origin.input) : origin.constant;
+  const Shape own = origin.shape(call);
+  DType dtype = DType::kF32;
+  if (origin.input && call.form(*origin.input).dtype == DType::kBF16) dtype = DType::kBF16;
   const Form plain{dtype, Layout::kPlain}, blocked{dtype, Layout::kBlocked};
-  if (shape[1] == 1) return {call.in(input, plain), plain, shape};
-  if (shape == type.shape) return {call.in(input, blocked), blocked, shape};
-  const Tensor known = call.known(input);
-  if (known.defined() && known.dtype() == DType::kF32) {
+  const auto plain_ref = [&] { return origin.input ? call.in(*origin.input, plain) : call.constant(known); };
+  if (layout == Layout::kPlain) return {plain_ref(), plain, own};
+  Shape shape(result.size(), 1);
+  std::copy(own.begin(), own.end(), shape.end() - static_cast<int64_t>(own.size()));
+  // Without channels of its own, a value lies the same way in both layouts, but for its blocks.
+  if (shape[1] == 1) return {plain_ref(), plain, shape};
+  if (known.defined()) {
     const Form wide{DType::kF32, Layout::kBlocked};
-    return {call.packed({known.dtype(), shape, known.storage()}, desc_of(shape, wide)), wide, shape};
+    const Tensor aligned(known.dtype(), shape, known.storage());
+    return {call.packed(aligned, desc_of(shape, wide)), wide, shape};
   }
+  if (shape == own) return {call.in(*origin.input, blocked), blocked, shape};
   return {};  // of another rank, and not known: the result is plain then
+}
+
+std::vector<Operand> operands_in(LowerCall& call, const std::vector<Origin>& origins,
+                                 Layout layout) {
+  std::vector<Operand> operands;
+  for (const Origin& origin : origins) {
+    operands.push_back(operand_in(call, origin, layout));
+    if (operands.back().ref.index < 0) return {};
+  }
+  return operands;
+}
+
+/// The rows of a result in that form, and how the operands lie along them.
+Rows rows_in(const Shape& shape, Form form, const std::vector<Operand>& operands) {
+  const int64_t block = channel_block();
+  const bool tail = form.layout == Layout::kBlocked && shape[1] % block != 0;
+  const size_t keep = tail ? 2 : 0;
+  Lie lie{.sizes = memory_sizes(shape, form.layout), .strides = {}};
+  for (const Operand& it : operands) {
+    lie.strides.push_back(memory_strides(it.shape, shape.size(), form.layout));
+  }
+  collapse(lie, keep);
+  Rows rows = rows_of(std::move(lie), keep);
+  rows.narrow = form.dtype == DType::kBF16;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    rows.sources[i].narrow = operands[i].form.dtype == DType::kBF16;
+  }
+  if (!tail) return rows;
+  rows.tail_from = shape[1] % block;
+  rows.groups = (shape[1] + block - 1) / block;
+  rows.block = block;
+  for (size_t i = keep; i < rows.outer.size(); ++i) rows.rows_in_plane *= rows.outer[i];
+  return rows;
 }
 
 }  // namespace
@@ -467,62 +508,38 @@ void lower_pointwise(LowerCall& call, size_t first, std::vector<PointwiseOp> cha
   for (const Post& post : call.posts()) {
     chain.push_back({.op = *post.op, .operand = post.operand, .swapped = post.swapped});
   }
-  std::vector<size_t> inputs = {first};
+  std::vector<Origin> origins = {{.input = first}};
   std::vector<Micro> micros;
   std::string what;
   for (const PointwiseOp& it : chain) {
     auto micro = micro_of(it.op, it.swapped);
     if (!micro) call.give_up(fmt::format("{} has no kernel", op_name(it.op)));
-    if (it.operand) {
-      micro->operand = inputs.size();
-      inputs.push_back(*it.operand);
+    if (it.operand || it.constant.defined()) {
+      micro->operand = origins.size();
+      origins.push_back({.input = it.operand, .constant = it.constant});
     }
     micros.push_back(*micro);
     what += (what.empty() ? "" : " + ") + std::string(op_name(it.op));
   }
-  for (const size_t i : inputs) {
-    if (call.in_type(i).dtype != DType::kF32) {
-      call.give_up(fmt::format("{} of {} has no kernel", what, name(call.in_type(i).dtype)));
-    }
+  for (const Origin& origin : origins) {
+    if (!origin.input || call.in_type(*origin.input).dtype == DType::kF32) continue;
+    call.give_up(
+        fmt::format("{} of {} has no kernel", what, name(call.in_type(*origin.input).dtype)));
   }
-
-  const Shape& shape = call.out_type().shape;
-  Layout layout = common_layout(call, inputs);
-  std::vector<Operand> operands;
-  for (const size_t i : inputs) operands.push_back(operand_in(call, i, layout));
-  if (std::any_of(operands.begin(), operands.end(),
-                  [](const Operand& it) { return it.ref.index < 0; })) {
+  Layout layout = common_layout(call, origins);
+  std::vector<Operand> operands = operands_in(call, origins, layout);
+  if (operands.empty()) {
     layout = Layout::kPlain;
-    operands.clear();
-    for (const size_t i : inputs) operands.push_back(operand_in(call, i, layout));
+    operands = operands_in(call, origins, layout);
   }
+  const Shape& shape = call.out_type().shape;
   const Form form{call.storage(DType::kF32), layout};
-  const bool blocked = layout == Layout::kBlocked;
-  const int64_t block = channel_block();
-  const bool tail = blocked && shape[1] % block != 0;
-  Lie lie{.sizes = memory_sizes(shape, layout), .strides = {}};
-  for (const Operand& it : operands) {
-    lie.strides.push_back(memory_strides(it.shape, shape.size(), layout));
-  }
-  const size_t keep = tail ? 2 : 0;
-  collapse(lie, keep);
-  Rows rows = rows_of(std::move(lie), keep);
-  rows.narrow = form.dtype == DType::kBF16;
-  for (size_t i = 0; i < operands.size(); ++i) {
-    rows.sources[i].narrow = operands[i].form.dtype == DType::kBF16;
-  }
-  if (tail) {
-    rows.tail_from = shape[1] % block;
-    rows.groups = (shape[1] + block - 1) / block;
-    rows.block = block;
-    if (rows.outer.size() != 2) fail_bug("rows of blocks have two outer axes");
-  }
+  Rows rows = rows_in(shape, form, operands);
   std::vector<Ref> refs;
   std::optional<size_t> over;
   for (size_t i = 0; i < operands.size(); ++i) {
     refs.push_back(operands[i].ref);
-    const bool same = operands[i].shape == shape && operands[i].form == form;
-    if (same && !over) over = i;
+    if (operands[i].shape == shape && operands[i].form == form && !over) over = i;
   }
   const Ref out = call.out(0, form);
   call.kernel(what, std::move(refs), {out}, pointwise_kernel(std::move(rows), std::move(micros)),

@@ -11,6 +11,7 @@ bool fits_pointwise(const Op& op);
 struct PointwiseOp {
   Op op;
   std::optional<size_t> operand = {};  ///< a Binary's other side, or a PRelu's slopes: an input
+  Tensor constant = {};                ///< the same as f32 that no input holds
   bool swapped = false;
 };
 

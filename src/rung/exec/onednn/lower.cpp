@@ -1,6 +1,7 @@
 #include "rung/exec/onednn/lower.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <cstring>
 
@@ -35,7 +36,9 @@ class Lowering {
   }
 
   Draft run() {
-    for (const Group& group : fuse(graph_)) lower_group(group);
+    const auto groups = fuse(graph_);
+    find_last_readers(groups);
+    for (size_t i = 0; i < groups.size(); ++i) lower_group(groups[i], i);
     if (!refusals_.empty()) fail_refused();
     for (const Output& output : graph_.outputs()) {
       const TensorType& type = graph_.type(output.value);
@@ -64,6 +67,18 @@ class Lowering {
                               .bytes = bytes_of(type.shape, form),
                               .home = Home::kInput,
                               .outside = inputs_++});
+    }
+  }
+
+  void find_last_readers(const std::vector<Group>& groups) {
+    last_group_.assign(graph_.size(), 0);
+    for (size_t i = 0; i < groups.size(); ++i) {
+      for (const Value value : groups[i].inputs) {
+        last_group_[static_cast<size_t>(value.node.index)] = i;
+      }
+    }
+    for (const Output& output : graph_.outputs()) {
+      last_group_[static_cast<size_t>(output.value.node.index)] = groups.size();
     }
   }
 
@@ -114,7 +129,7 @@ class Lowering {
     return to;
   }
 
-  void lower_group(const Group& group);
+  void lower_group(const Group& group, size_t index);
   void lower_eagerly(const Group& group, const std::string& reason);
 
   [[noreturn]] void fail_refused() const {
@@ -130,13 +145,15 @@ class Lowering {
   std::vector<std::vector<Known>> known_;  ///< by node and port
   Draft draft_;
   size_t inputs_ = 0;
+  std::vector<size_t> last_group_;  ///< by node: the last group that reads it
   std::vector<std::string> refusals_;
 };
 
 /// One group on its way.
 class Lowering::Call : public LowerCall {
  public:
-  Call(Lowering& owner, const Group& group) : owner_(owner), group_(group) {
+  Call(Lowering& owner, const Group& group, size_t index)
+      : owner_(owner), group_(group), group_index_(index) {
     for (const Value value : group.inputs) in_types_.push_back(owner.graph_.type(value));
     for (const NodeId id : group.nodes) {
       if (!nodes_.empty()) nodes_ += " + ";
@@ -157,6 +174,16 @@ class Lowering::Call : public LowerCall {
   Ref in(size_t input) override { return in(input, form(input)); }
   Ref in(size_t input, Form form) override {
     return owner_.in_form(group_.inputs[input], form);
+  }
+
+  bool free_after(size_t input) const override {
+    const Value value = group_.inputs[input];
+    const Home home = owner_.known_[static_cast<size_t>(value.node.index)]
+                          [static_cast<size_t>(value.port)].ref.index < 0
+                          ? Home::kConstant
+                          : owner_.draft_.slot(owner_.known(value).ref).home;
+    return home != Home::kInput && home != Home::kConstant &&
+           owner_.last_group_[static_cast<size_t>(value.node.index)] <= group_index_;
   }
 
   DType storage(DType graph) const override {
@@ -206,12 +233,13 @@ class Lowering::Call : public LowerCall {
         {.step = std::move(made), .nodes = nodes_, .moves = true, .placed = true});
   }
   void step(Step made) override {
+    if (!made.key.empty()) made.key = full_key(made.key);
     owner_.draft_.steps.push_back({.step = std::move(made), .nodes = nodes_, .macs = macs_});
     macs_ = 0;  // the first step counts them
   }
 
   std::optional<std::string> chosen_way(const std::string& key) const override {
-    return measures() ? owner_.cache_.find(key) : std::nullopt;
+    return measures() ? owner_.cache_.find(full_key(key)) : std::nullopt;
   }
   bool measures() const override { return owner_.options_.measure; }
 
@@ -225,6 +253,9 @@ class Lowering::Call : public LowerCall {
   }
 
  private:
+  std::string full_key(const std::string& key) const {
+    return fmt::format("{} on {} threads", key, omp_get_max_threads());
+  }
   const Node& last() const { return owner_.graph_.node(group_.nodes.back()); }
   void record(size_t k, Ref ref) {
     owner_.known({group_.nodes.back(), static_cast<int32_t>(k)}).ref = ref;
@@ -232,15 +263,16 @@ class Lowering::Call : public LowerCall {
 
   Lowering& owner_;
   const Group& group_;
+  const size_t group_index_;
   std::vector<TensorType> in_types_;
   std::string nodes_;
   int64_t macs_ = 0;
 };
 
-void Lowering::lower_group(const Group& group) {
+void Lowering::lower_group(const Group& group, size_t index) {
   const size_t slots = draft_.slots.size(), steps = draft_.steps.size();
   const Node& root = graph_.node(group.nodes[0]);
-  Call call(*this, group);
+  Call call(*this, group, index);
   try {
     lower(root.op, call);
     call.check_done();

@@ -1,9 +1,238 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/ops/check.h"
+#include "rung/ops/conv/head_onednn.h"
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
+#include "rung/ops/post_ops.h"
 
 namespace rung::ops {
+namespace {
 
-void lower(const Conv&, onednn::LowerCall& call) { call.give_up("not yet"); }
-void lower(const ConvTranspose&, onednn::LowerCall& call) { call.give_up("not yet"); }
+using dnnl::memory;
+using onednn::bytes_of;
+using onednn::channel_block;
+using onednn::desc_of;
+using onednn::Form;
+using onednn::Layout;
+using onednn::LowerCall;
+using onednn::PostOps;
+using onednn::Ref;
+using onednn::Step;
+using onednn::Way;
+using Forward = dnnl::convolution_forward;
+
+/// The numbers of a convolution, as oneDNN wants them.
+struct Window {
+  Sizes kernel, stride, dilation, begin, end;  ///< dilation - 1, as oneDNN counts
+};
+
+Window window_of(const Conv& op, const Shape& weight) {
+  const size_t axes = weight.size() - 2;
+  Window window{.kernel = Sizes(weight.begin() + 2, weight.end()),
+                .stride = per_axis(Conv::kName, "stride", op.stride, axes, 1, 1),
+                .dilation = per_axis(Conv::kName, "dilation", op.dilation, axes, 1, 1)};
+  for (int64_t& step : window.dilation) --step;
+  const Border pad = border(Conv::kName, op.padding, axes);
+  window.begin = pad.begin;
+  window.end = pad.end;
+  return window;
+}
+
+/// One convolution on its way: everything that its ways have in common.
+struct Problem {
+  const Conv& op;
+  LowerCall& call;
+  Window window;
+  Form src, dst;
+  Shape weight;                 ///< with groups in front where there are any
+  std::optional<Tensor> known;  ///< the weight
+  PostOps posts;
+  bool bias = false;
+  Ref x, bias_ref, weight_ref;
+};
+
+Shape grouped(const Shape& weight, int64_t groups) {
+  if (groups == 1) return weight;
+  Shape shape = {groups, weight[0] / groups};
+  shape.insert(shape.end(), weight.begin() + 1, weight.end());
+  return shape;
+}
+
+bool all_are(const Sizes& sizes, int64_t value) {
+  return std::all_of(sizes.begin(), sizes.end(), [=](int64_t size) { return size == value; });
+}
+
+/// Whether oneDNN's Winograd kernels may take it: f32, 3×3, stride 1, at most one row of padding.
+bool suits_winograd(const Problem& it) {
+  const Window& window = it.window;
+  return it.src == Form{DType::kF32, Layout::kBlocked} && it.dst == it.src && it.known &&
+         it.op.groups == 1 && window.kernel == Sizes{3, 3} && all_are(window.stride, 1) &&
+         all_are(window.dilation, 0) && all_are(window.begin, window.begin[0]) &&
+         window.end == window.begin && window.begin[0] <= 1;
+}
+
+bool is_slow(const std::string& implementation) {
+  return implementation.find("ref") != std::string::npos;
+}
+
+/// The operands of Step::in: x, (a weight that is not known), (a bias), those of the posts.
+size_t operands(const Problem& it) {
+  return 1 + (it.known ? 0 : 1) + (it.bias ? 1 : 0);
+}
+
+std::optional<Way> way_of(Problem& it, const Forward::primitive_desc& pd) {
+  Way way{.name = pd.impl_info_str()};
+  size_t next = it.posts.in.size() + operands(it);  // behind the step's inputs
+  way.args.push_back({DNNL_ARG_SRC, 0, pd.src_desc()});
+  if (it.known) {
+    way.constants = {it.call.packed(Tensor(it.known->dtype(), it.weight, it.known->storage()),
+                                    pd.weights_desc())};
+    way.args.push_back({DNNL_ARG_WEIGHTS, next++, pd.weights_desc()});
+  } else {
+    way.args.push_back({DNNL_ARG_WEIGHTS, 1, pd.weights_desc()});
+  }
+  if (it.bias) way.args.push_back({DNNL_ARG_BIAS, it.known ? 1U : 2U, pd.bias_desc()});
+  way.args.insert(way.args.end(), it.posts.args.begin(), it.posts.args.end());
+  way.args.push_back({DNNL_ARG_DST, next, pd.dst_desc()});
+  way.primitive = Forward(pd);
+  way.scratch = static_cast<int64_t>(pd.scratchpad_desc().get_size());
+  if (way.name.find("wino") != std::string::npos) way.error = 2e-6;
+  return way;
+}
+
+/// oneDNN's implementations for an algorithm, best first, reference ones left out.
+void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
+              const std::optional<std::string>& only, std::vector<Way>& ways) {
+  const auto type = onednn::to_dnnl(it.src.dtype);
+  const auto weights = it.known ? memory::desc(it.weight, type, memory::format_tag::any)
+                                : desc_of(it.weight, {it.src.dtype, Layout::kPlain});
+  const auto src = desc_of(it.call.in_type(0).shape, it.src);
+  const auto dst = desc_of(it.call.out_type().shape, it.dst);
+  const memory::desc bias = it.bias ? desc_of({dst.dims()[1]}, {}) : memory::desc();
+  // Stays alive while implementations are listed: next_impl reads it.
+  const Forward::desc desc(dnnl::prop_kind::forward_inference, algorithm, src, weights, bias, dst,
+                           it.window.stride, it.window.dilation, it.window.begin, it.window.end);
+  dnnl::primitive_attr attr;
+  attr.set_post_ops(it.posts.ops);
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  try {
+    Forward::primitive_desc pd(desc, attr, onednn::engine());
+    size_t found = 0;
+    do {
+      const std::string name = pd.impl_info_str();
+      if (is_slow(name) || found++ == most) return;
+      if (only && name != *only) continue;
+      if (auto way = way_of(it, pd)) ways.push_back(std::move(*way));
+    } while (pd.next_impl());
+  } catch (const dnnl::error&) {
+    return;  // no implementation for this
+  }
+}
+
+std::string describe(const Problem& it) {
+  std::string kernel;
+  for (const int64_t size : it.window.kernel) kernel += (kernel.empty() ? "" : "x") + std::to_string(size);
+  const int64_t in = it.call.in_type(0).shape[1], out = it.call.out_type().shape[1];
+  std::string text = fmt::format("conv {}", kernel);
+  if (!all_are(it.window.stride, 1)) text += fmt::format(" / {}", it.window.stride[0]);
+  if (it.op.groups > 1) text += fmt::format(", {} groups", it.op.groups);
+  return text + fmt::format(", {} -> {}", in, out) + it.posts.text;
+}
+
+std::string key_of(const Problem& it, const std::string& what) {
+  const Window& w = it.window;
+  return fmt::format("{} of {} {} by {} pad {} {} stride {} dilation {}", what,
+                     name(it.src.dtype), to_string(it.call.in_type(0).shape),
+                     to_string(it.weight), to_string(w.begin), to_string(w.end),
+                     to_string(w.stride), to_string(w.dilation));
+}
+
+Ref take_bias(LowerCall& call) { return call.in(2, {DType::kF32, Layout::kPlain}); }
+
+bool fits_blocks(const Conv& op, const Shape& weight) {
+  if (weight.size() < 3 || weight.size() > 5) return false;
+  if (op.groups == 1) return true;
+  const int64_t block = channel_block();
+  const bool depthwise = weight[1] == 1 && weight[0] == op.groups;
+  return depthwise || (weight[1] % block == 0 && weight[0] / op.groups % block == 0);
+}
+
+Problem problem_of(const Conv& op, LowerCall& call, Layout layout) {
+  const Shape& x = call.in_type(0).shape;
+  const Shape& weight = call.in_type(1).shape;
+  Problem it{.op = op, .call = call, .window = window_of(op, weight)};
+  // The first layer: oneDNN reads one or three channels row-major.
+  const bool first = op.groups == 1 && (x[1] == 1 || x[1] == 3) &&
+                     call.form(0).layout == Layout::kPlain;
+  const DType dtype = call.storage(DType::kF32);
+  it.src = {dtype, first ? Layout::kPlain : layout};
+  it.dst = {dtype, layout};
+  it.weight = grouped(weight, op.groups);
+  if (const Tensor known = call.known(1); known.defined()) it.known = known;
+  it.bias = call.in_types().size() - static_cast<size_t>(std::count_if(
+                call.posts().begin(), call.posts().end(),
+                [](const onednn::Post& post) { return post.operand.has_value(); })) > 2;
+  return it;
+}
+
+/// Adds the step; false where oneDNN has nothing but reference kernels for these layouts.
+bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
+  Problem it = problem_of(op, call, layout);
+  const Shape& result = call.out_type().shape;
+  // Accumulating in place is free where nobody needs the operand any more.
+  const auto sum = onednn::sum_post(call);
+  const bool as_sum = sum && call.free_after(*call.posts()[*sum].operand);
+  it.posts = post_ops(call, {.dims = result, .form = it.dst, .channel = 1, .operands = operands(it)},
+                      as_sum);
+  Step step{.what = describe(it)};
+  step.key = key_of(it, step.what);
+  const auto only = call.chosen_way(step.key);
+  it.x = call.in(0, it.src);
+  step.in.push_back(it.x);
+  if (!it.known) step.in.push_back(call.in(1, {it.src.dtype, Layout::kPlain}));
+  if (it.bias) step.in.push_back(take_bias(call));
+  const size_t most = call.measures() ? 2 : 1;
+  if (suits_winograd(it) && call.measures()) {
+    add_ways(it, dnnl::algorithm::convolution_winograd, 2, only, step.ways);
+  }
+  add_ways(it, dnnl::algorithm::convolution_direct, most, only, step.ways);
+  if (step.ways.empty() && only) {  // remembered by a version that had more
+    add_ways(it, dnnl::algorithm::convolution_direct, 1, std::nullopt, step.ways);
+  }
+  if (step.ways.empty()) return false;
+  step.in.insert(step.in.end(), it.posts.in.begin(), it.posts.in.end());
+  step.over = it.posts.over;
+  step.accumulates = it.posts.over.has_value();
+  step.out = {call.out(0, it.dst)};
+  call.step(std::move(step));
+  return true;
+}
+
+}  // namespace
+
+void lower(const Conv& op, LowerCall& call) {
+  const Shape& weight = call.in_type(1).shape;
+  if (call.in_type(0).dtype != DType::kF32) {
+    call.give_up(fmt::format("convolutions of {} have no kernel", name(call.in_type(0).dtype)));
+  }
+  if (op.pad_mode != PadMode::kZeros) call.give_up("its padding should have been made before");
+  if (call.in_type(0).elements() == 0 || call.out_type().elements() == 0) {
+    call.give_up("convolutions of empty maps have no kernel");
+  }
+  if (lower_head(op, call)) return;
+  if (fits_blocks(op, weight) && lower_as(op, call, Layout::kBlocked)) return;
+  if (lower_as(op, call, Layout::kPlain)) return;
+  call.give_up("oneDNN has nothing but a reference kernel for it");
+}
+
+void lower(const ConvTranspose& op, LowerCall& call) {
+  (void)op;
+  call.give_up("not yet");
+}
 
 }  // namespace rung::ops

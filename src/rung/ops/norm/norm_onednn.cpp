@@ -3,7 +3,6 @@
 
 namespace rung::ops {
 
-void lower(const BatchNorm&, onednn::LowerCall& call) { call.give_up("not yet"); }
 void lower(const LayerNorm&, onednn::LowerCall& call) { call.give_up("not yet"); }
 void lower(const GroupNorm&, onednn::LowerCall& call) { call.give_up("not yet"); }
 void lower(const InstanceNorm&, onednn::LowerCall& call) { call.give_up("not yet"); }
