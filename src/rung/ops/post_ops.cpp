@@ -214,7 +214,7 @@ bool fits_post_op(const Op& op, bool swapped) {
 bool fits_post_operand(const Shape& operand, const Shape& result, size_t channel) {
   const Shape shape = aligned(operand, result.size());
   if (shape.size() != result.size()) return false;
-  if (shape == result || element_count(shape) == 1) return true;
+  if (operand == result || element_count(shape) == 1) return true;
   return element_count(shape) == shape[channel] && shape[channel] == result[channel];
 }
 

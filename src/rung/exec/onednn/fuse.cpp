@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "rung/ops/conv/patch_onednn.h"
 #include "rung/ops/pointwise.h"
 #include "rung/ops/post_ops.h"
 
@@ -66,6 +67,9 @@ class Fuser {
     const Node& root = graph_.node(group.nodes[0]);
     Taker kind = taker(root.op);
     if (kind == Taker::kNothing && fits_pointwise(root.op)) kind = Taker::kPointwise;
+    if (const auto* op = std::get_if<ops::ConvTranspose>(&root.op)) {
+      if (!ops::is_patchwise(*op, graph_.type(root.inputs[1]).shape)) return;
+    }
     if (kind == Taker::kNothing || root.types[0].dtype != DType::kF32) return;
     while (group.posts.size() < kMostPosts) {
       const NodeId last = group.nodes.back();
@@ -80,7 +84,7 @@ class Fuser {
   bool take(Group& group, Taker kind, NodeId next) {
     const Node& node = graph_.node(next);
     const Node& last = graph_.node(group.nodes.back());
-    if (node.types[0] .dtype != DType::kF32 || node.types[0].shape != last.types[0].shape) {
+    if (node.types[0].dtype != DType::kF32 || node.types[0].shape != last.types[0].shape) {
       return false;
     }
     Post post{.op = &node.op};

@@ -230,9 +230,4 @@ void lower(const Conv& op, LowerCall& call) {
   call.give_up("oneDNN has nothing but a reference kernel for it");
 }
 
-void lower(const ConvTranspose& op, LowerCall& call) {
-  (void)op;
-  call.give_up("not yet");
-}
-
 }  // namespace rung::ops
