@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "rung/ops/kernel.h"
+#include "rung/ops/matrix_offsets.h"
 #include "rung/ops/post_ops.h"
 
 namespace rung::ops {
@@ -230,23 +231,6 @@ Product product_of(Shape a, Shape b) {
   return product.transposed ? product : merged(std::move(product));
 }
 
-// Where each matrix of the result finds its operand: offsets in elements.
-std::vector<int64_t> offsets(const Shape& operand, const Shape& result) {
-  std::vector<int64_t> list{0};
-  int64_t stride = element_count(operand);
-  for (size_t i = 0; i + 2 < result.size(); ++i) {
-    stride /= operand[i];
-    std::vector<int64_t> longer;
-    for (const int64_t offset : list) {
-      for (int64_t k = 0; k < result[i]; ++k) {
-        longer.push_back(offset + (operand[i] == 1 ? 0 : k * stride));
-      }
-    }
-    list = std::move(longer);
-  }
-  return list;
-}
-
 // For types that oneDNN does not know, which nobody multiplies much.
 template <typename T>
 void lower_by_loops(const Product& product, LowerCall& call) {
@@ -258,8 +242,8 @@ void lower_by_loops(const Product& product, LowerCall& call) {
               {call.in(product.a_input, {call.in_type(0).dtype}),
                call.in(product.b_input, {call.in_type(0).dtype})},
               {call.out(0, {call.out_type().dtype})},
-              [=, a_at = offsets(product.a, product.y),
-               b_at = offsets(product.b, product.y)](const onednn::Pointers& at) {
+              [=, a_at = onednn::matrix_offsets(product.a, product.y),
+               b_at = onednn::matrix_offsets(product.b, product.y)](const onednn::Pointers& at) {
                 const auto* a = reinterpret_cast<const T*>(at.in[0]);
                 const auto* b = reinterpret_cast<const T*>(at.in[1]);
                 auto* y = reinterpret_cast<T*>(at.out[0]);
