@@ -1,0 +1,54 @@
+#pragma once
+
+#include "rung/ops/kernel.h"
+
+namespace rung::onednn {
+
+// Loops over lanes that stay in registers. Each is `omp simd`, as g++ keeps an array in a register
+// only then; and what they read through a lambda's capture must have been copied into a local.
+
+/// start + x[0] + x[1] + … for any addition `add(sum, element)`, with partial sums that start at
+/// `start` too and are put together by `join`.
+template <typename T, typename Add, typename Join>
+inline float fold(const T* x, int64_t count, float start, const Add& add, const Join& join) {
+  constexpr int kLanes = 32;
+  float lanes[kLanes];
+#pragma omp simd
+  for (int l = 0; l < kLanes; ++l) lanes[l] = start;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+#pragma omp simd
+    for (int l = 0; l < kLanes; ++l) lanes[l] = add(lanes[l], load(x + i + l));
+  }
+  for (int l = 0; i + l < count; ++l) lanes[l] = add(lanes[l], load(x + i + l));
+  for (int half = kLanes / 2; half > 0; half /= 2) {
+    for (int l = 0; l < half; ++l) lanes[l] = join(lanes[l], lanes[l + half]);
+  }
+  return lanes[0];
+}
+
+/// The greater one; NaN where either is.
+inline float greater(float a, float b) { return b > a || b != b ? b : a; }
+inline float lesser(float a, float b) { return b < a || b != b ? b : a; }
+
+/// Calls f(lanes, offset) for pieces of `inner` values side by side: lanes is a constant of 16, 8
+/// or 1 (std::integral_constant).
+template <typename F>
+inline void in_lanes(int64_t inner, const F& f) {
+  int64_t at = 0;
+  for (; at + 16 <= inner; at += 16) f(std::integral_constant<int, 16>{}, at);
+  for (; at + 8 <= inner; at += 8) f(std::integral_constant<int, 8>{}, at);
+  for (; at < inner; ++at) f(std::integral_constant<int, 1>{}, at);
+}
+
+/// How many items a thread should get at least, where one costs about `work` simple operations.
+inline int64_t grain_of(int64_t work) {
+  constexpr int64_t kWorth = 32768;  // a few microseconds, some times what waking a thread takes
+  return std::max<int64_t>(1, kWorth / std::max<int64_t>(work, 1));
+}
+
+/// Kernels that compute are over f32 and bf16; gives up on an input of another type: "pools of f64
+/// have no kernel".
+void need_f32(LowerCall& call, std::string_view what);
+
+}  // namespace rung::onednn
