@@ -1,5 +1,8 @@
 #pragma once
 
+#include <concepts>
+#include <type_traits>
+
 #include "rung/ops/kernel.h"
 
 namespace rung::onednn {
@@ -7,12 +10,22 @@ namespace rung::onednn {
 // Loops over lanes that stay in registers. Each is `omp simd`, as g++ keeps an array in a register
 // only then; and what they read through a lambda's capture must have been copied into a local.
 
+// Whole numbers are folded as int64.
+template <std::integral T>
+inline int64_t load(const T* p) {
+  return static_cast<int64_t>(*p);
+}
+template <std::integral T>
+inline void store(T* p, int64_t value) {
+  *p = static_cast<T>(value);
+}
+
 /// start + x[0] + x[1] + … for any addition `add(sum, element)`, with partial sums that start at
 /// `start` too and are put together by `join`.
-template <typename T, typename Add, typename Join>
-inline float fold(const T* x, int64_t count, float start, const Add& add, const Join& join) {
+template <typename Sum, typename T, typename Add, typename Join>
+inline Sum fold(const T* x, int64_t count, Sum start, const Add& add, const Join& join) {
   constexpr int kLanes = 32;
-  float lanes[kLanes];
+  Sum lanes[kLanes];
 #pragma omp simd
   for (int l = 0; l < kLanes; ++l) lanes[l] = start;
   int64_t i = 0;
@@ -30,6 +43,8 @@ inline float fold(const T* x, int64_t count, float start, const Add& add, const 
 /// The greater one; NaN where either is.
 inline float greater(float a, float b) { return b > a || b != b ? b : a; }
 inline float lesser(float a, float b) { return b < a || b != b ? b : a; }
+inline int64_t greater(int64_t a, int64_t b) { return std::max(a, b); }
+inline int64_t lesser(int64_t a, int64_t b) { return std::min(a, b); }
 
 /// Calls f(lanes, offset) for pieces of `inner` values side by side: lanes is a constant of 16, 8
 /// or 1 (std::integral_constant).

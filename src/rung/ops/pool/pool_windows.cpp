@@ -33,7 +33,7 @@ Plan plan_of(const MapView& view, const std::vector<AxisWindows>& windows) {
 
 struct Maximum {
   static constexpr float kStart = -std::numeric_limits<float>::infinity();
-  static float add(float so_far, float value) { return greater(so_far, value); }
+  static float add(float a, float b) { return greater(a, b); }
   static float finish(float all, float) { return all; }
 };
 struct Average {
