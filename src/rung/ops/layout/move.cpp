@@ -133,14 +133,17 @@ void copy_elements(const std::byte* in, std::byte* out, const MoveAxis& rows,
   for (int64_t r = 0; r < rows.size; ++r) {
     const std::byte* from = in + r * rows.from;
     std::byte* to = out + r * rows.to;
+    const auto copy = [&](int64_t step_from, int64_t step_to) {
+      for (int64_t c = 0; c < columns.size; ++c) {
+        std::memcpy(to + c * step_to, from + c * step_from, kBytes);
+      }
+    };
     if (columns.to != kDense) {
-      for (int64_t c = 0; c < columns.size; ++c) {
-        std::memcpy(to + c * columns.to, from + c * columns.from, kBytes);
-      }
+      copy(columns.from, columns.to);
+    } else if (columns.from == 2 * kDense) {  // steps that the compiler knows become vectors
+      copy(2 * kDense, kDense);
     } else if (columns.from != 0) {
-      for (int64_t c = 0; c < columns.size; ++c) {
-        std::memcpy(to + c * kDense, from + c * columns.from, kBytes);
-      }
+      copy(columns.from, kDense);
     } else {
       std::array<std::byte, kBytes> value;
       std::memcpy(value.data(), from, kBytes);
@@ -215,6 +218,34 @@ void transpose(const std::byte* in, std::byte* out, const MoveAxis& rows, const 
                         {rows.size - whole_rows, rows.from, rows.to}, columns);
 }
 
+/// Few columns, whose elements lie next to each other in the end: pixel shuffles.
+template <typename T, int64_t kColumns>
+void interleave(const std::byte* in, std::byte* out, const MoveAxis& rows,
+                const MoveAxis& columns) {
+  const int64_t count = rows.size;
+  std::array<const T*, kColumns> from;
+  for (int64_t c = 0; c < kColumns; ++c) {
+    from[static_cast<size_t>(c)] = reinterpret_cast<const T*>(in + c * columns.from);
+  }
+  vectorized([&] {
+    T* __restrict to = reinterpret_cast<T*>(out);
+    for (int64_t r = 0; r < count; ++r) {
+      for (int64_t c = 0; c < kColumns; ++c) to[r * kColumns + c] = from[static_cast<size_t>(c)][r];
+    }
+  });
+}
+
+/// Rows of elements T that lie side by side where they are read, columns where they are written.
+template <typename T>
+MoveJob::Copy transposing(const MoveAxis& rows, const MoveAxis& columns) {
+  if (rows.to == columns.size * static_cast<int64_t>(sizeof(T))) {
+    if (columns.size == 2) return interleave<T, 2>;
+    if (columns.size == 3) return interleave<T, 3>;
+    if (columns.size == 4) return interleave<T, 4>;
+  }
+  return transpose<T>;
+}
+
 /// Kernels of elements of 1, 2, … bytes, where a short run of elements counts as one.
 constexpr size_t kLongestElement = 64;
 template <size_t... kBytes>
@@ -247,8 +278,8 @@ bool set_copy(MoveJob& job, std::vector<MoveAxis>& axes, int64_t element) {
     for (size_t i = axes.size(); job.columns.to == element && i-- > 0;) {
       if (axes[i].from != element) continue;
       job.rows = take(i);
-      job.copy = element == 4   ? transpose<uint32_t>
-                 : element == 2 ? transpose<uint16_t>
+      job.copy = element == 4   ? transposing<uint32_t>(job.rows, job.columns)
+                 : element == 2 ? transposing<uint16_t>(job.rows, job.columns)
                                 : kCopyTiles[kernel];
       return true;
     }
