@@ -9,12 +9,12 @@
 
 int main(int argc, char** argv) {
   using namespace rung::cli;
-  const Program program{
-      .verbs = {add_show, add_join, add_tap, add_convert, add_diff, add_models, add_torch_verbs},
-      .before = [](int count, char** arguments) {
-        if (count > 1 && is_torch_verb(arguments[1])) {
-          become_rung_torch(arguments, fmt::format("'rung {}'", arguments[1]));
-        }
-      }};
+  const Program program{.verbs = {add_show, add_join, add_tap, add_convert, add_diff, add_models,
+                                  add_compile, add_bench, add_run_program, add_torch_verbs},
+                        .before = [](int count, char** arguments) {
+                          if (needs_torch(count, arguments)) {
+                            become_rung_torch(arguments, fmt::format("'rung {}'", arguments[1]));
+                          }
+                        }};
   return run_program(program, argc, argv);
 }

@@ -7,12 +7,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <vector>
 
 #include "rung/base/error.h"
+#include "rung/cli/places.h"
 #include "rung/cli/torch_files.h"
 
 namespace rung::cli {
@@ -23,7 +23,7 @@ struct TorchVerb {
   const char* description;
 };
 constexpr std::array<TorchVerb, 2> kTorchVerbs = {
-    {{"run", "Runs a network on files or random input; prints what comes out"},
+    {{"check", "Compares a network's program with its execution on LibTorch, at several sizes"},
      {"train", "Trains a network as a recipe says"}}};
 
 // What this program was started with.
@@ -37,22 +37,32 @@ std::vector<std::string> own_arguments() {
   return arguments;
 }
 
+[[noreturn]] void become_with_own_arguments(const std::string& what) {
+  auto arguments = own_arguments();
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  become_rung_torch(argv.data(), what);
+}
+
 }  // namespace
 
 void add_torch_verbs(CLI::App& app) {
   for (const auto& verb : kTorchVerbs) app.add_subcommand(verb.name, verb.description);
 }
 
-bool is_torch_verb(const std::string& verb) {
-  return std::any_of(kTorchVerbs.begin(), kTorchVerbs.end(),
-                     [&](const TorchVerb& entry) { return verb == entry.name; });
+bool needs_torch(int count, char** arguments) {
+  const std::vector<std::string> given(arguments, arguments + count);
+  if (given.size() < 2) return false;
+  const auto is = [](const std::string& text) {
+    return [&text](const TorchVerb& entry) { return text == entry.name; };
+  };
+  if (given[1] == "run") return std::find(given.begin(), given.end(), "--program") == given.end();
+  return std::any_of(kTorchVerbs.begin(), kTorchVerbs.end(), is(given[1]));
 }
 
 void become_rung_torch(char** argv, const std::string& what) {
-  std::error_code ignored;
-  const auto here = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
-  const std::array places = {here / "rung-torch",
-                             (here / ".." / "libexec" / "rung" / "rung-torch").lexically_normal()};
+  const auto places = rung_torch_places();
   for (const auto& place : places) {
     if (::access(place.c_str(), X_OK) != 0) continue;
     ::execv(place.c_str(), argv);
@@ -65,13 +75,16 @@ void become_rung_torch(char** argv, const std::string& what) {
 }
 
 Model load_torch_file(const std::filesystem::path& path, FileKind kind, const InputShapes&) {
-  auto arguments = own_arguments();
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  become_rung_torch(argv.data(),
-                    fmt::format("{} is {}, and reading it", path.string(),
-                                kind == FileKind::kPt2 ? "a .pt2 archive" : "TorchScript"));
+  become_with_own_arguments(fmt::format("{} is {}, and reading it", path.string(),
+                                        kind == FileKind::kPt2 ? "a .pt2 archive" : "TorchScript"));
+}
+
+Fallback torch_fallback() { return nullptr; }
+
+void go_on_with_torch() {
+  for (const auto& place : rung_torch_places()) {
+    if (::access(place.c_str(), X_OK) == 0) become_with_own_arguments("running such a network");
+  }
 }
 
 }  // namespace rung::cli

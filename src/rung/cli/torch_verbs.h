@@ -11,8 +11,8 @@ namespace rung::cli {
 /// Declares the verbs that live in `rung-torch`, so that help and messages list them.
 void add_torch_verbs(CLI::App& app);
 
-/// True for a verb that lives in `rung-torch`.
-bool is_torch_verb(const std::string& verb);
+/// True where the verb lives in `rung-torch`; `run --program` does not.
+bool needs_torch(int count, char** arguments);
 
 /// Becomes `rung-torch` with the same arguments. It is looked for beside this program and in
 /// ../libexec/rung. Throws an unsupported error that names these places, and `what` for, where it

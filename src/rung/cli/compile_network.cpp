@@ -1,0 +1,41 @@
+#include "rung/base/error.h"
+#include "rung/cli/program_options.h"
+#include "rung/cli/torch_files.h"
+
+namespace rung::cli {
+namespace {
+
+constexpr const char* kNoCache = "none";
+
+}  // namespace
+
+CompileOptions compile_options(const ProgramOptions& options) {
+  check_threads(options.threads);
+  if (!(options.budget_s >= 0)) {
+    fail_user("--plan-seconds {}: a number of 0 or more", options.budget_s);
+  }
+  CompileOptions made{.precision = precision_from_name(options.precision),
+                      .threads = options.threads,
+                      .measure = !options.deterministic,
+                      .budget_s = options.budget_s,
+                      .cache = {},
+                      .fallback = torch_fallback()};
+  if (options.cache.empty()) {
+    made.cache = CompileOptions::default_plan_cache();
+  } else if (options.cache != kNoCache) {
+    made.cache = options.cache;
+  }
+  return made;
+}
+
+rung::Program compile_network(const Model& model, const CompileOptions& options) {
+  try {
+    return compile(model, options);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnsupported) throw;
+    go_on_with_torch();
+    throw;
+  }
+}
+
+}  // namespace rung::cli

@@ -1,0 +1,118 @@
+#include "rung/cli/peers.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "rung/base/error.h"
+#include "rung/base/file.h"
+#include "rung/cli/onnx_files.h"
+#include "rung/cli/places.h"
+#include "rung/io/model_file.h"
+#include "rung/io/numpy/npy.h"
+
+namespace rung::cli {
+namespace {
+
+using Path = std::filesystem::path;
+using Command = std::vector<std::string>;
+
+/// A script of tools/peers: named by RUNG_PEERS, as installed, or of the checkout that holds the
+/// build.
+std::string script(const std::string& name) {
+  std::vector<Path> folders = {own_folder() / ".." / "share" / "rung" / "peers",
+                               own_folder() / ".." / ".." / ".." / "tools" / "peers"};
+  if (const char* given = std::getenv("RUNG_PEERS")) folders = {given};
+  std::string places;
+  for (const auto& folder : folders) {
+    const Path place = (folder / name).lexically_normal();
+    if (path_exists(place)) return place.string();
+    places += "\n  looked for " + place.string();
+  }
+  fail_unsupported("{} is not installed{}", name, places);
+}
+
+/// The system's Python, for which Debian's packages are.
+std::string python() {
+  constexpr const char* kSystem = "/usr/bin/python3";
+  return path_exists(kSystem) ? kSystem : "python3";
+}
+
+std::vector<std::string> input_files(const PeerTask& task) {
+  std::vector<std::string> files;
+  for (size_t i = 0; i < task.inputs.size(); ++i) {
+    const Path file = task.folder / ("input_" + std::to_string(i) + ".npy");
+    if (!path_exists(file)) save_npy(file, task.inputs[i]);
+    files.push_back(file.string());
+  }
+  return files;
+}
+
+/// The network with every size held, so that a file of it leaves nothing to be found out in a run.
+Model with_fixed_sizes(const Model& model) {
+  Model fixed{.graph = {}, .weights = model.weights, .name = model.name};
+  for (const Node& node : model.graph.nodes()) {
+    Op op = node.op;
+    if (auto* input = std::get_if<ops::Input>(&op)) {
+      input->fixed.clear();
+      for (size_t axis = 0; axis < input->type.rank(); ++axis) {
+        input->fixed.push_back(static_cast<int64_t>(axis));
+      }
+      input->why = "rung bench measures at one size";
+    }
+    fixed.graph.add(node.name, op, node.inputs, node.skip);
+  }
+  for (const Output& output : model.graph.outputs()) {
+    fixed.graph.add_output(output.name, output.value);
+  }
+  return fixed;
+}
+
+std::string onnx_file(PeerTask& task) {
+  if (!task.onnx) {
+    const Path file = task.folder / "network.onnx";
+    save_onnx_file(with_fixed_sizes(task.model), file, std::nullopt);
+    task.onnx = file;
+  }
+  return task.onnx->string();
+}
+
+Command with_inputs(Command command, const PeerTask& task) {
+  command.push_back(std::to_string(task.threads));
+  for (auto& file : input_files(task)) command.push_back(std::move(file));
+  return command;
+}
+
+std::vector<Command> torch_commands(const PeerTask& task) {
+  for (const auto& place : rung_torch_places()) {
+    if (::access(place.c_str(), X_OK) != 0) continue;
+    const Path file = task.folder / "network.rung";
+    if (!path_exists(file)) save_model(task.model, file);
+    std::vector<Command> commands;
+    for (const char* way : {"eager", "traced"}) {
+      commands.push_back(with_inputs({place.string(), "torch-peer", way, file.string()}, task));
+    }
+    return commands;
+  }
+  fail_unsupported("rung-torch, the part of rung that is built with LibTorch, is not installed");
+}
+
+}  // namespace
+
+const std::vector<std::string>& peer_names() {
+  static const std::vector<std::string> names = {"onnxruntime", "torch", "opencv"};
+  return names;
+}
+
+std::vector<std::vector<std::string>> peer_commands(const std::string& name, PeerTask& task) {
+  if (name == "onnxruntime") {
+    return {with_inputs({"node", script("onnxruntime.js"), onnx_file(task)}, task)};
+  }
+  if (name == "opencv") {
+    return {with_inputs({python(), script("opencv.py"), onnx_file(task)}, task)};
+  }
+  if (name == "torch") return torch_commands(task);
+  fail_bug("{} is no peer", name);
+}
+
+}  // namespace rung::cli

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+
+#include "rung/exec/onednn/program.h"
+
+namespace CLI {
+class App;
+}
+
+namespace rung::cli {
+
+/// How a verb compiles a network, as given.
+struct ProgramOptions {
+  std::string precision = "fp32";
+  int threads = 0;             ///< 0: every core that the process may use
+  bool deterministic = false;  ///< nothing is measured
+  std::string cache = {};      ///< empty: the usual file; "none": nothing is remembered
+  double budget_s = 5;
+};
+/// --deterministic-plan, --plan-cache and --plan-seconds.
+void add_plan_options(CLI::App& verb, ProgramOptions& options);
+/// These, --precision and --threads.
+void add_program_options(CLI::App& verb, ProgramOptions& options);
+inline constexpr const char* kPrecisionHelp =
+    "fp32, or bf16: values are stored as bf16, sums stay f32";
+
+/// Throws a user error where one of them has no meaning.
+CompileOptions compile_options(const ProgramOptions& options);
+Precision precision_from_name(const std::string& name);
+std::string_view name(Precision precision);
+void check_threads(int threads);
+
+/// `compile`. Ops that have no kernel run on LibTorch: in rung-torch; `rung` becomes that where it
+/// is installed (so nothing may be printed before), else the error goes through.
+rung::Program compile_network(const Model& model, const CompileOptions& options);
+
+}  // namespace rung::cli
