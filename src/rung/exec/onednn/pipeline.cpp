@@ -5,9 +5,13 @@
 #include <set>
 
 #include "rung/base/error.h"
+#include "rung/exec/onednn/fold_constants.h"
 #include "rung/exec/onednn/measure.h"
 #include "rung/exec/onednn/places.h"
 #include "rung/exec/onednn/reorder.h"
+#include "rung/graph/passes/drop_identities.h"
+#include "rung/graph/passes/fold_batch_norm.h"
+#include "rung/graph/passes/pad_before_conv.h"
 
 namespace rung::onednn {
 namespace {
@@ -83,17 +87,20 @@ CompileReport report_of(const Plan& plan, const std::vector<std::vector<std::str
 
 }  // namespace
 
-Model prepare(const Model& model) {
+Model prepare(const Model& model, const CompileOptions& options) {
   Model prepared = model;
-  prepared.graph = extract(model.graph, model.graph.outputs());
-  return prepared;
+  prepared.graph = pad_before_conv(extract(model.graph, model.graph.outputs()));
+  return fold_batch_norm(fold_constants(prepared, options));
 }
 
 std::unique_ptr<Compiled> compile_for(const Model& prepared, const std::vector<std::string>& names,
                                       const InputShapes& shapes, const CompileOptions& options,
                                       Packer& packer, PlanCache& cache) {
   const auto start = Clock::now();
-  const Graph graph = shapes.empty() ? prepared.graph : resize_inputs(prepared.graph, shapes);
+  Model model = prepared;  // weights are shared, not copied
+  if (!shapes.empty()) model.graph = resize_inputs(prepared.graph, shapes);
+  model = drop_identities(model);
+  const Graph& graph = model.graph;
   auto made = std::make_unique<Compiled>();
   for (const NodeId id : graph.inputs()) {
     const auto place = std::find(names.begin(), names.end(), graph.node(id).name);
@@ -103,7 +110,7 @@ std::unique_ptr<Compiled> compile_for(const Model& prepared, const std::vector<s
   for (const Output& output : graph.outputs()) made->outputs.push_back(graph.type(output.value));
 
   Plan& plan = made->plan;
-  plan.draft = lower_graph(graph, prepared.weights, options, packer, cache);
+  plan.draft = lower_graph(graph, model.weights, options, packer, cache);
   share_places(plan.draft);
   give_outputs(plan.draft);
   plan.chosen.assign(plan.draft.steps.size(), 0);

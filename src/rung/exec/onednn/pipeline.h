@@ -9,7 +9,7 @@
 namespace rung::onednn {
 
 /// What holds for every shape: weights folded where they can be, nodes that no output needs gone.
-Model prepare(const Model& model);
+Model prepare(const Model& model, const CompileOptions& options);
 
 /// A program for one set of input shapes.
 struct Compiled {

@@ -81,7 +81,7 @@ struct Program::Impl {
     if (options.threads == 0) options.threads = usable_cores();
     for (const NodeId id : graph.inputs()) names.push_back(graph.node(id).name);
     const ThreadScope threads(options.threads);
-    prepared = onednn::prepare(model);
+    prepared = onednn::prepare(model, options);
   }
 
   /// The program for these shapes (by input, as given), compiled on first use.

@@ -152,7 +152,5 @@ void lower(const ResizeLike& op, onednn::LowerCall& call) {
   add_resize(call, job, onednn::map_view(from, form.layout), call.in(0), call.out(0, form),
              form.dtype);
 }
-void lower(const Resize&, onednn::LowerCall& call) { call.give_up("not yet"); }
-void lower(const ResizeLike&, onednn::LowerCall& call) { call.give_up("not yet"); }
 
 }  // namespace rung::ops

@@ -1,0 +1,52 @@
+#include "rung/graph/passes/pad_before_conv.h"
+
+#include <algorithm>
+
+namespace rung {
+namespace {
+
+bool wants_pad(const Node& node) {
+  const auto* conv = std::get_if<ops::Conv>(&node.op);
+  return conv != nullptr && conv->pad_mode != ops::PadMode::kZeros;
+}
+
+/// The border as a Pad has it: one number per axis of x, the first two 0.
+ops::Pad pad_of(const ops::Conv& conv, size_t rank) {
+  const size_t axes = rank - 2;
+  const bool both = conv.padding.size() == 2 * axes && axes > 0;
+  ops::Pad pad{.begin = ops::Sizes(rank, 0), .end = ops::Sizes(rank, 0), .mode = conv.pad_mode};
+  for (size_t i = 0; i < axes && !conv.padding.empty(); ++i) {
+    const bool one = conv.padding.size() == 1;
+    pad.begin[i + 2] = conv.padding[one ? 0 : i];
+    pad.end[i + 2] = both ? conv.padding[i + axes] : pad.begin[i + 2];
+  }
+  return pad;
+}
+
+}  // namespace
+
+Graph pad_before_conv(const Graph& graph) {
+  if (std::none_of(graph.nodes().begin(), graph.nodes().end(), wants_pad)) return graph;
+  Graph copy;
+  std::vector<NodeId> made;
+  const auto moved = [&](Value value) {
+    return Value{made[static_cast<size_t>(value.node.index)], value.port};
+  };
+  for (const Node& node : graph.nodes()) {
+    std::vector<Value> inputs;
+    for (const Value input : node.inputs) inputs.push_back(moved(input));
+    Op op = node.op;
+    if (wants_pad(node)) {
+      auto& conv = std::get<ops::Conv>(op);
+      const ops::Pad pad = pad_of(conv, graph.type(node.inputs[0]).rank());
+      inputs[0] = {copy.add(node.name + ".pad", pad, {inputs[0]}, node.skip), 0};
+      conv.padding.clear();
+      conv.pad_mode = ops::PadMode::kZeros;
+    }
+    made.push_back(copy.add(node.name, std::move(op), std::move(inputs), node.skip));
+  }
+  for (const Output& output : graph.outputs()) copy.add_output(output.name, moved(output.value));
+  return copy;
+}
+
+}  // namespace rung
