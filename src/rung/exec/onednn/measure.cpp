@@ -46,7 +46,9 @@ std::map<std::string, Question> questions(const Draft& draft) {
   for (size_t i = 0; i < draft.steps.size(); ++i) {
     const Step& step = draft.steps[i].step;
     if (step.ways.size() < 2) continue;
-    Question& question = all[step.key];
+    std::string key = step.key;  // equal steps, and equal ways
+    for (const Way& way : step.ways) key += "\n" + way.name;
+    Question& question = all[key];
     question.steps.push_back(i);
     question.best.assign(step.ways.size(), 1e30);
   }
@@ -94,7 +96,8 @@ double measure_ways(Plan& plan, double budget_s, PlanCache& cache,
   auto all = questions(plan.draft);
   if (all.empty()) return 0;
   ask(plan, all, budget_s);
-  for (const auto& [key, question] : all) {
+  for (const auto& [unused, question] : all) {
+    const std::string key = plan.draft.steps[question.steps[0]].step.key;
     const auto best = std::min_element(question.best.begin(), question.best.end());
     const auto chosen = static_cast<size_t>(best - question.best.begin());
     for (const size_t i : question.steps) {
