@@ -17,6 +17,7 @@ struct Eltwise {
   double alpha = 0;
   double beta = 0;
   double scale = 1;
+  bool operator==(const Eltwise&) const = default;
 };
 using Chain = std::vector<Eltwise>;
 
@@ -87,6 +88,32 @@ void append(PostOps& to, const Chain& chain) {
   }
 }
 
+// oneDNN's code generators keep one set of numbers for each function: a second post-op of the same
+// function would silently be computed with those of the first.
+bool agree(const Chain& a, const Chain& b) {
+  return std::all_of(a.begin(), a.end(), [&](const Eltwise& x) {
+    return std::all_of(b.begin(), b.end(),
+                       [&](const Eltwise& y) { return x.fn != y.fn || x == y; });
+  });
+}
+
+// What a post needs of these functions in any case, whatever its operand.
+Chain needed(const Op& op, bool swapped) {
+  const auto* binary = std::get_if<ops::Binary>(&op);
+  if (binary == nullptr) return chain_of(op);
+  if (binary->fn == ops::BinaryFn::kSub && swapped) return {{Fn::eltwise_linear, -1}};
+  return {};
+}
+
+Chain needed(std::span<const Post> posts) {
+  Chain all;
+  for (const Post& post : posts) {
+    const Chain one = needed(*post.op, post.swapped);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
+}
+
 // A Binary with one known number; empty where that is no simpler.
 Chain chain_of(ops::BinaryFn fn, bool swapped, double number) {
   switch (fn) {
@@ -154,7 +181,8 @@ Ref channels_in(LowerCall& call, size_t input, const Shape& dims, Form form) {
 
 class Translation {
  public:
-  Translation(LowerCall& call, const PostTarget& target) : call_(call), target_(target) {}
+  Translation(LowerCall& call, const PostTarget& target)
+      : call_(call), target_(target), used_(needed(call.posts())) {}
 
   void binary(const Post& post, const ops::Binary& op, bool as_sum) {
     const size_t input = post.operand.value();
@@ -162,7 +190,10 @@ class Translation {
     if (elements == 1) {
       const Tensor known = call_.known(input);
       const Chain chain = known.defined() ? chain_of(op.fn, post.swapped, known.at(0)) : Chain{};
-      if (!chain.empty()) return append(made, chain);
+      if (!chain.empty() && agree(chain, used_)) {
+        used_.insert(used_.end(), chain.begin(), chain.end());
+        return append(made, chain);
+      }
     }
     if (as_sum) {
       made.over = target_.operands + made.in.size();
@@ -197,18 +228,19 @@ class Translation {
 
   LowerCall& call_;
   const PostTarget& target_;
+  Chain used_;
 };
 
 }  // namespace
 
-bool fits_post_op(const Op& op, bool swapped) {
-  if (const auto* binary = std::get_if<ops::Binary>(&op)) {
-    if (binary->fn == ops::BinaryFn::kDiv) return !swapped;
-    constexpr ops::BinaryFn kFit[] = {ops::BinaryFn::kAdd, ops::BinaryFn::kSub, ops::BinaryFn::kMul,
-                                      ops::BinaryFn::kMin, ops::BinaryFn::kMax};
-    return std::find(std::begin(kFit), std::end(kFit), binary->fn) != std::end(kFit);
-  }
-  return !chain_of(op).empty();
+bool fits_post_op(const Op& op, bool swapped, std::span<const Post> before) {
+  if (!agree(needed(op, swapped), needed(before))) return false;
+  const auto* binary = std::get_if<ops::Binary>(&op);
+  if (binary == nullptr) return !chain_of(op).empty();
+  if (binary->fn == ops::BinaryFn::kDiv) return !swapped;
+  constexpr ops::BinaryFn kFit[] = {ops::BinaryFn::kAdd, ops::BinaryFn::kSub, ops::BinaryFn::kMul,
+                                    ops::BinaryFn::kMin, ops::BinaryFn::kMax};
+  return std::find(std::begin(kFit), std::end(kFit), binary->fn) != std::end(kFit);
 }
 
 bool fits_post_operand(const Shape& operand, const Shape& result, size_t channel) {

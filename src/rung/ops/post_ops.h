@@ -22,9 +22,9 @@ struct PostTarget {
   size_t operands;  ///< how many inputs the step has in front of the posts' own
 };
 
-/// Whether a pointwise op on f32 has the same numbers as a post-op, within 1e-6. For a Binary its
-/// operand must fit too.
-bool fits_post_op(const Op& op, bool swapped = false);
+/// Whether a pointwise op on f32 has the same numbers as a post-op behind those, within 1e-6. For a
+/// Binary its operand must fit too.
+bool fits_post_op(const Op& op, bool swapped = false, std::span<const Post> before = {});
 
 /// Whether the other side of a Binary fits: as large as the result, one number, or one for each
 /// index of the result's axis `channel` (a convolution's 1, the last one of Linear and MatMul).

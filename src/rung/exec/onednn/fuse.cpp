@@ -94,10 +94,10 @@ class Fuser {
       const Value other = node.inputs[post.swapped ? 0 : 1];
       if (other == running || graph_.type(other).dtype != DType::kF32) return false;
       post.operand = group.inputs.size();
-      if (!fits(kind, node.op, post, graph_.type(other).shape, node.types[0].shape)) return false;
+      if (!fits(kind, group, post, graph_.type(other).shape, node.types[0].shape)) return false;
       group.inputs.push_back(other);
     } else if (node.inputs.size() != 1 || node.inputs[0] != running ||
-               !fits(kind, node.op, post, {}, {})) {
+               !fits(kind, group, post, {}, {})) {
       return false;
     }
     group.nodes.push_back(next);
@@ -105,12 +105,13 @@ class Fuser {
     return true;
   }
 
-  static bool fits(Taker kind, const Op& op, const Post& post, const Shape& operand,
+  static bool fits(Taker kind, const Group& group, const Post& post, const Shape& operand,
                    const Shape& result) {
+    const Op& op = *post.op;
     if (kind == Taker::kPointwise) {
       return fits_pointwise(op) && !std::holds_alternative<ops::PRelu>(op);
     }
-    if (!fits_post_op(op, post.swapped)) return false;
+    if (!fits_post_op(op, post.swapped, group.posts)) return false;
     if (!post.operand) return true;
     if (kind == Taker::kFunctions) return false;
     return fits_post_operand(operand, result, kind == Taker::kMap ? 1 : result.size() - 1);
