@@ -54,6 +54,15 @@ class CheckLayers(unittest.TestCase):
                       "inspect/svg.cpp": '#include "rung/exec/eager/module.h"\n'},
                      "inspect/svg.cpp", "torch/torch.h")
 
+    def test_refuses_onednn_through_another_header(self):
+        allowed = {"ops/onednn.h": "#include <oneapi/dnnl/dnnl.hpp>\n", "exec/onednn/program.h": "#include <string>\n",
+                   "exec/onednn/frame.h": '#include "rung/ops/onednn.h"\n',
+                   "cli/cmd_bench.cpp": '#include "rung/exec/onednn/program.h"\n'}
+        status, output = check(allowed)
+        self.assertEqual(status, 0, output)
+        self.refuses(allowed | {"exec/onednn/program.h": '#include "rung/exec/onednn/frame.h"\n'},
+                     "cli/cmd_bench.cpp", "reaches oneDNN", "oneapi/dnnl/dnnl.hpp")
+
     def test_keeps_the_umbrella_for_programs(self):
         files = {"rung.h": '#include <torch/torch.h>\n#include "rung/cli/main.h"\n', "cli/main.h": ""}
         status, output = check(files)

@@ -41,7 +41,8 @@ jit::Module optimized_trace(Module& net, const Tensors& inputs) {
   self.register_attribute("training", c10::BoolType::get(), false);
   size_t count = 0;
   for (const auto& [name, weight] : net->weights()) {
-    self.register_buffer("weight" + std::to_string(count++), weight.detach());
+    self.register_buffer("weight" + std::to_string(count++),
+                         at::Tensor(weight).requires_grad_(false));
   }
   jit::Stack stack(inputs.begin(), inputs.end());
   const auto run = [&](const jit::Stack& given) {
