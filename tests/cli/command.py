@@ -30,6 +30,17 @@ def read_safetensors(path):
     return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
 
 
+def read_npy(path):
+    """Shape and values of a C-ordered f32 file."""
+    data = path.read_bytes()
+    assert data[:6] == b"\x93NUMPY" and data[6] == 1, data[:8]
+    length = struct.unpack("<H", data[8:10])[0]
+    header = eval(data[10 : 10 + length], {}, {})  # a literal, as the format defines it
+    assert header["descr"] == "<f4" and not header["fortran_order"], header
+    body = data[10 + length :]
+    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
+
+
 class CommandTest(unittest.TestCase):
     VERB = ""
 

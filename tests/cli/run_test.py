@@ -8,23 +8,12 @@ import struct
 import sys
 
 import command
-from command import CommandTest, read_safetensors, rung
+from command import CommandTest, read_npy, read_safetensors, rung
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "python"))
 
 BLOCK = ["zoo:skip_connection_block", "--set", "in=64", "--set", "out=128"]
 SMALL = ["zoo:skip_connection_block", "--set", "in=3", "--set", "out=5", "--set", "size=8"]
-
-
-def read_npy(path):
-    """Shape and values of a C-ordered f32 file."""
-    data = path.read_bytes()
-    assert data[:6] == b"\x93NUMPY" and data[6] == 1, data[:8]
-    length = struct.unpack("<H", data[8:10])[0]
-    header = eval(data[10 : 10 + length], {}, {})  # a literal, as the format defines it
-    assert header["descr"] == "<f4" and not header["fortran_order"], header
-    body = data[10 + length :]
-    return header["shape"], struct.unpack(f"<{len(body) // 4}f", body)
 
 
 def write_npy(path, shape, values):

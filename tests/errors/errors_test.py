@@ -24,13 +24,14 @@ import cases_join
 import cases_models
 import cases_networks
 import cases_onnx
+import cases_program
 import cases_run
 import cases_shell
 import cases_train
 
 HERE = pathlib.Path(__file__).parent
 DOCUMENT = HERE.parent.parent / "docs" / "errors.md"
-PARTS = [cases_shell, cases_models, cases_networks, cases_onnx, cases_join, cases_run, cases_train]
+PARTS = [cases_shell, cases_models, cases_networks, cases_onnx, cases_join, cases_run, cases_program, cases_train]
 SECONDS = 120
 # What the text of a crash, or of an error nobody meant for users, looks like.
 CRASH = re.compile(r"terminate called|Traceback|Segmentation|#0 |#1 |frame #|std::|c10::|c10/|AddressSanitizer|"
@@ -161,7 +162,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--write")
     parser.add_argument("--without-torch", action="store_true",
-                        help="run and train are not built; otherwise that they are missing is a failure")
+                        help="run, check and train are not built; otherwise that they are missing is a failure")
     options = parser.parse_args()
     if options.write:
         pathlib.Path(options.write).write_text(document())

@@ -17,7 +17,7 @@ enum Exit : int {
   kBug = 1,          ///< rung broke a promise of its own
   kUserMistake = 2,  ///< the input is wrong
   kUnsupported = 3,  ///< the input is right, but rung cannot do this
-  kDifferent = 4,    ///< done, and the answer is no: `rung diff` found a difference
+  kDifferent = 4,    ///< done, and the answer is no: `diff` or `check` found a difference
 };
 
 /// Thrown by a verb that did its work and printed all about it, to end with another code than 0.

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""The networks of docs/performance.md in `rung bench`, and their table against the goals.
+
+    bench/networks.py RUNG [--out out/bench] [--only TEXT] [--again] [--threads 2] [--runs 21]
+                      [--against onnxruntime,torch,opencv]
+
+Each network is measured in one session of its own, fp32 and bf16 and all peers taking turns; its
+result is a file in the folder, and one that is there is not measured again without --again. The
+last of it all is OUT/networks.md. Nothing else should run on the machine meanwhile.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+
+PYTHON = "/usr/bin/python3"  # for which Debian's PyTorch is
+MOBILENET = """
+import sys, torch, torchvision
+torch.manual_seed(0)
+net = torchvision.models.mobilenet_v2(weights=None).eval()
+torch.onnx.export(net, torch.randn(1, 3, 224, 224), sys.argv[1], opset_version=13)
+"""
+
+
+@dataclasses.dataclass
+class Network:
+    name: str
+    title: str
+    model: list  # of `rung bench`; {folder} stands for where `first` has put its files
+    fp32: float  # the goals: time as a share of ONNX Runtime's fp32 time
+    bf16: float = None
+    first: list = ()  # commands that make the file, RUNG's arguments
+    options: list = ()
+    torch: float = None  # the goal against the fastest of LibTorch
+
+
+def zoo(name, **settings):
+    return [f"zoo:{name}"] + [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+
+
+JOIN = ["join", "enc=zoo:resnet18_encoder", "dec=zoo:decoder", "--set", "enc.size=256", "--set", "dec.size=8",
+        "--wire", "enc/layer4 -> dec/input", "--skip", "enc/layer3 -> dec/up1 : concat",
+        "--skip", "enc/layer2 -> dec/up2 : concat", "--skip", "enc/layer1 -> dec/up3 : concat",
+        "--skip", "enc/relu -> dec/up4 : concat", "-o", "{folder}/joined.rung"]
+TOKENS = ["tap", *zoo("token_transformer", size="128x256", width=256, heads=4), "--from", "tokens",
+          "-o", "{folder}/transformer.rung"]
+NETWORKS = [
+    Network("resnet18", "ResNet-18, 224²", zoo("resnet18"), 0.65, 0.45),
+    Network("resnet50", "ResNet-50, 224²", zoo("resnet50"), 0.80, 0.45),
+    Network("densenet121", "DenseNet-121, 224²", zoo("densenet121"), 0.75, 0.48),
+    Network("unet", "U-Net (base 32, 4 levels, 256²)", zoo("unet", size=256), 0.52, 0.40),
+    Network("joined", "ResNet-18 encoder, decoder, 4 concat skips, 256²", ["{folder}/joined.rung"], 0.60, 0.42, [JOIN]),
+    Network("system1_32", "system 1, 64→128, 32²", zoo("skip_connection_block"), 0.60, 0.45),
+    Network("system1_128", "system 1, 64→128, 128²", zoo("skip_connection_block", size=128), 0.60, 0.45),
+    Network("system2_32", "system 2, 64→128, 32²", zoo("skip_connection_block_concat"), 0.60, 0.45),
+    Network("system2_128", "system 2, 64→128, 128²", zoo("skip_connection_block_concat", size=128), 0.60, 0.45),
+    Network("system3_small", "system 3, N1 T100 10→20", zoo("skip_connection_rnn"), 0.80, torch=0.10),
+    Network("system3_large", "system 3, N32 T96 7→128", zoo("skip_connection_rnn", input=7, hidden=128, time=96), 0.80,
+            options=["--batch", "32"], torch=0.10),
+    Network("mobilenet_v2", "MobileNetV2, 224²", ["{folder}/mobilenet_v2.onnx"], 0.90, 0.70, ["mobilenet"]),
+    Network("transformer", "transformer encoder, 4 layers, 128 tokens of 256", ["{folder}/transformer.rung"], 0.90, 0.70,
+            [TOKENS]),
+]
+
+
+def run(command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def placed(arguments, folder):
+    return [str(part).replace("{folder}", str(folder)) for part in arguments]
+
+
+def prepare(network, options):
+    for first in network.first:
+        if first == "mobilenet":
+            file = options.out / "mobilenet_v2.onnx"
+            if not file.exists():
+                run([PYTHON, "-c", MOBILENET, file])
+        else:
+            run([options.rung, *placed(first, options.out)])
+
+
+def measure(network, options):
+    result = options.out / f"{network.name}.json"
+    if result.exists() and not options.again:
+        return json.loads(result.read_text())
+    print(f"{network.title} …", flush=True)
+    prepare(network, options)
+    precisions = "fp32,bf16" if network.bf16 else "fp32"
+    text = run([options.rung, "bench", *placed(network.model, options.out), *network.options, "--precision", precisions,
+                "--against", options.against, "--threads", options.threads, "--runs", options.runs, "--json", result])
+    (options.out / f"{network.name}.txt").write_text(text)
+    told = json.loads(result.read_text())
+    told["commit"] = commit()
+    result.write_text(json.dumps(told, indent=1) + "\n")
+    return told
+
+
+def commit():
+    here = pathlib.Path(__file__).parent
+    done = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def row_of(told, start):
+    return next((row for row in told["rows"] if row["name"].startswith(start) and "median_ms" in row), None)
+
+
+def milliseconds(row):
+    return f"{row['median_ms']:.3g}" if row else "–"
+
+
+def against_goal(row, yardstick, goal):
+    """"0.71 (≤ 0.65: misses by 9 %)" """
+    if goal is None:
+        return "–"
+    if row is None or yardstick is None:
+        return f"not measured (≤ {goal:.2f})"
+    ratio = row["median_ms"] / yardstick["median_ms"]
+    verdict = "met" if ratio <= goal else f"misses by {100 * (ratio / goal - 1):.0f} %"
+    return f"{ratio:.3f} (≤ {goal:.2f}: {verdict})"
+
+
+def line(network, told):
+    ours, half = row_of(told, "rung fp32"), row_of(told, "rung bf16")
+    runtime = row_of(told, "onnxruntime")
+    torch = [row for row in (row_of(told, "LibTorch"), row_of({"rows": told["rows"][::-1]}, "LibTorch")) if row]
+    fastest = min(torch, key=lambda row: row["median_ms"], default=None)
+    eager = next((row for row in torch if "eager" in row["name"]), None)
+    traced = next((row for row in torch if "trace" in row["name"]), None)
+    goal = against_goal(ours, runtime, network.fp32)
+    if network.torch:
+        goal += f"; PyTorch {against_goal(ours, fastest, network.torch)}"
+    program = told["programs"][0]
+    cells = [network.title, goal, against_goal(half, runtime, network.bf16), milliseconds(ours), milliseconds(half),
+             milliseconds(runtime), f"{milliseconds(eager)} / {milliseconds(traced)}",
+             milliseconds(row_of(told, "OpenCV")), f"{program['whole_ms'] / program['sum_ms']:.3f}",
+             f"{program['arena_bytes'] / max(program['arena_lower_bound'], 1):.3f}"]
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def table(results):
+    told = results[0][1]
+    commits = sorted({result.get("commit", "unknown") for _, result in results})
+    text = (f"{told['threads']} threads of {told['machine']}; commit {', '.join(commits)}. Ratios are to ONNX Runtime's "
+            "fp32 median of the same session; times are medians in ms.\n\n"
+            "| network | fp32 | bf16 | rung fp32 | rung bf16 | ONNX Runtime | LibTorch eager / optimized trace | OpenCV "
+            "| whole / sum of steps | arena / bound |\n|---|---|---|---|---|---|---|---|---|---|\n")
+    return text + "".join(line(network, result) for network, result in results)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("rung", help="the command, as built or installed")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/bench"))
+    parser.add_argument("--only", default="", help="networks whose name holds this")
+    parser.add_argument("--again", action="store_true", help="measure what is there already")
+    parser.add_argument("--threads", default="2")
+    parser.add_argument("--runs", default="21")
+    parser.add_argument("--against", default="onnxruntime,torch,opencv")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    chosen = [network for network in NETWORKS if options.only in network.name]
+    if not chosen:
+        sys.exit(f"--only {options.only}: the networks are {', '.join(network.name for network in NETWORKS)}")
+    text = table([(network, measure(network, options)) for network in chosen])
+    (options.out / "networks.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
