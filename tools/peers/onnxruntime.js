@@ -55,6 +55,7 @@ class Network {
       const start = process.hrtime.bigint();
       this.results = this.session.run(this.feeds, this.fetches, {});
       ms.push(milliseconds(start));
+      this.fetches = this.results;  // the next run writes into these, as rung's does
     }
     return ms;
   }
