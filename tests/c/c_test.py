@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 RUNG, PROGRAM, LIBRARY = "", "", ""
-NET = ["zoo:skip_net", "--set", "depth=2", "--set", "width=4", "--set", "classes=3", "--set", "size=8"]
+NET = ["zoo:skip_net", "--set", "depth=4", "--set", "width=4", "--set", "classes=3", "--set", "size=8"]
 
 
 class CLibrary(unittest.TestCase):
@@ -45,5 +45,5 @@ class CLibrary(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    RUNG, PROGRAM, LIBRARY = sys.argv[1:4]
+    RUNG, PROGRAM, LIBRARY = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:4])
     unittest.main(argv=sys.argv[:1])

@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 import command
 from command import CommandTest, rung
 
-NET = ["zoo:skip_net", "--set", "depth=2", "--set", "width=4", "--set", "classes=3", "--set", "size=8"]
+NET = ["zoo:skip_net", "--set", "depth=4", "--set", "width=4", "--set", "classes=3", "--set", "size=8"]
 PLAIN = ["--deterministic-plan", "--plan-cache", "none"]
 
 
