@@ -4,8 +4,9 @@ from case import CONV, Case, WEIGHT, X, graph, rung_file
 
 TITLE = "rung compile, bench, check, run --program"
 NET = {"net.rung": rung_file()}
-NO_BATCH = {"net.rung": rung_file(graph([{"name": "x", "op": {"op": "Input", "type": {"dtype": "f32", "shape": [4, 4]}}},
-                                         {"name": "y", "op": {"op": "Relu"}, "inputs": ["x"]}],
+NO_BATCH = {"net.rung": rung_file(graph([{"name": "x", "op": {"op": "Input", "type": {"dtype": "f32", "shape": [4, 4],
+                                                                  "roles": ["?", "?"]}}},
+                                         {"name": "y", "op": {"op": "relu"}, "inputs": ["x"]}],
                                         outputs=[{"name": "y", "value": "y"}]), {})}
 
 
@@ -14,7 +15,7 @@ def compiled(mistake, options, message, files=NET, code=2, **other):
 
 
 def bench(mistake, options, message, files=NET, code=2, **other):
-    return Case(mistake, f"rung bench net.rung --plan-cache none --runs 1 {options}".rstrip(), message, code=code, files=files, **other)
+    return Case(mistake, f"rung bench net.rung --plan-cache none {options}".rstrip(), message, code=code, files=files, **other)
 
 
 def program(mistake, options, message, files=NET, code=2, **other):

@@ -154,7 +154,8 @@ int run_program(const Program& program, int argc, char** argv) {
   app.set_version_flag("--version", "rung " RUNG_VERSION);
   app.footer(
       "A verb's own help has examples: rung VERB --help\n"
-      "Exit codes: 0 done, 1 a bug in rung, 2 your mistake, 3 not supported, 4 different (diff, check)");
+      "Exit codes: 0 done, 1 a bug in rung, 2 your mistake, 3 not supported, 4 different (diff, "
+      "check)");
   try {
     if (program.before) program.before(argc, argv);
     for (const auto& add_verb : program.verbs) add_verb(app);
