@@ -165,6 +165,12 @@ std::vector<Tensor> new_outputs(const Compiled& compiled) {
   return outputs;
 }
 
+double median(std::vector<double>& values) {
+  const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 void check_outputs(const Compiled& compiled, const std::vector<Tensor>& outputs) {
   if (outputs.size() != compiled.outputs.size()) {
     fail_user("the network has {} outputs, and {} tensors were given for them",
@@ -208,23 +214,18 @@ Program::Times Program::time(const std::vector<Tensor>& inputs, int runs) const 
   Borrowed frame(*compiled);
   Times times;
   std::vector<double> wholes, steps;
-  double best = 0;
+  std::vector<std::vector<double>> by_step;
   for (int run = 0; run <= std::max(runs, 1); ++run) {
     frame->run_timed(aim.inputs, aim.outputs, steps);
-    double sum = 0;
-    for (const double step : steps) sum += step;
     const auto start = Clock::now();
     frame->run(aim.inputs, aim.outputs);
     if (run == 0) continue;
     wholes.push_back(std::chrono::duration<double>(Clock::now() - start).count());
-    if (times.steps.empty() || sum < best) {
-      best = sum;
-      times.steps = steps;
-    }
+    by_step.resize(steps.size());
+    for (size_t i = 0; i < steps.size(); ++i) by_step[i].push_back(steps[i]);
   }
-  std::nth_element(wholes.begin(), wholes.begin() + static_cast<int64_t>(wholes.size() / 2),
-                   wholes.end());
-  times.whole = wholes[wholes.size() / 2];
+  times.whole = median(wholes);
+  for (auto& one : by_step) times.steps.push_back(median(one));
   return times;
 }
 

@@ -72,8 +72,8 @@ class Program {
   /// The same into memory of the caller's: tensors of the right types, one per output.
   void run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const;
 
-  /// Seconds of each step of CompileReport::steps in the fastest of `runs` runs (by sum), after one
-  /// that is not counted; and the median time of a whole run without clocks between the steps.
+  /// Seconds, medians of `runs` after one that is not counted: of each step of CompileReport::steps,
+  /// and of whole runs in between that have no clocks between their steps.
   struct Times {
     std::vector<double> steps;
     double whole = 0;
