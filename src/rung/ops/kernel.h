@@ -22,7 +22,7 @@ void parallel_for(int64_t count, int64_t grain, const Body& body) {
     if (count > 0) body(int64_t{0}, count);
     return;
   }
-#pragma omp parallel num_threads(static_cast<int>(pieces))
+#pragma omp parallel num_threads(static_cast <int>(pieces))
   {
     const int64_t n = omp_get_num_threads(), i = omp_get_thread_num();
     const int64_t begin = count * i / n, end = count * (i + 1) / n;

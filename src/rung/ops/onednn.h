@@ -67,7 +67,7 @@ struct Way {
   Kernel kernel = nullptr;
   dnnl::primitive primitive = {};
   std::vector<PrimitiveArg> args = {};
-  int64_t scratch = 0;             ///< bytes
+  int64_t scratch = 0;              ///< bytes
   std::vector<Ref> constants = {};  ///< inputs of this way alone: packed weights
   double error = 0;                 ///< expected relative error beyond rounding: Winograd's
 };
@@ -77,18 +77,19 @@ struct Step {
   std::string what;  ///< "conv 3x3, 64 -> 64, + relu": for reports
   std::vector<Ref> in;
   std::vector<Ref> out;
-  std::vector<Way> ways;              ///< the fastest is chosen; at least one
-  std::string key = {};               ///< of several ways: what the choice depends on (sizes, types)
-  std::optional<size_t> over = {};    ///< the input whose memory out[0] may take over where it is
-                                      ///< not needed any more: both have the same bytes
-  bool accumulates = false;           ///< out[0] must hold `over`'s value before the step runs
+  std::vector<Way> ways;            ///< the fastest is chosen; at least one
+  std::string key = {};             ///< of several ways: what the choice depends on (sizes, types)
+  std::optional<size_t> over = {};  ///< the input whose memory out[0] may take over where it is
+                                    ///< not needed any more: both have the same bytes
+  bool accumulates = false;         ///< out[0] must hold `over`'s value before the step runs
 };
 
 /// A pointwise op that the graph applies to the first result, and the step should too.
 struct Post {
   const Op* op = nullptr;
-  std::optional<size_t> operand = {};  ///< of a Binary: the input of the call that is its other side
-  bool swapped = false;                ///< the running value is the Binary's second operand
+  std::optional<size_t> operand =
+      {};                ///< of a Binary: the input of the call that is its other side
+  bool swapped = false;  ///< the running value is the Binary's second operand
 };
 
 /// One node of a graph on its way into a program, with the pointwise ops that were fused behind it.
@@ -109,8 +110,8 @@ class LowerCall {
   virtual Form form(size_t input) const = 0;  ///< as it lies now
   virtual Ref in(size_t input) = 0;           ///< as it lies
   virtual Ref in(size_t input, Form form) = 0;
-  /// Whether nobody reads the input after this node, and it is no input or output of the network: it
-  /// may be written over.
+  /// Whether nobody reads the input after this node, and it is no input or output of the network:
+  /// it may be written over.
   virtual bool free_after(size_t input) const = 0;
 
   // Results.
@@ -126,8 +127,8 @@ class LowerCall {
   virtual Ref temporary(const Shape& shape, Form form) = 0;
   /// A constant of the program, as it lies in memory.
   virtual Ref constant(Tensor value) = 0;
-  /// A packed constant: `value` (row-major, f32, of these sizes) in oneDNN's own order. Made once for
-  /// equal inputs.
+  /// A packed constant: `value` (row-major, f32, of these sizes) in oneDNN's own order. Made once
+  /// for equal inputs.
   virtual Ref packed(const Tensor& value, const dnnl::memory::desc& as) = 0;
   /// A contiguous piece of a value, which it shares memory with: from `offset` bytes on.
   virtual Ref part(Ref whole, const Shape& shape, Form form, int64_t offset) = 0;

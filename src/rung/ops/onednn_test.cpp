@@ -43,7 +43,8 @@ Model network_of(const Case& c, const std::vector<at::Tensor>& in, bool blocked,
     const TensorType& type = c.inputs[i].type;
     const std::string name = "x" + std::to_string(i);
     if (i > 0 && (has_weights(c.op) || ops::chance(rng, 0.3))) {
-      const auto id = model.graph.add(name, ops::Param{.dtype = type.dtype, .shape = type.shape}, {});
+      const auto id =
+          model.graph.add(name, ops::Param{.dtype = type.dtype, .shape = type.shape}, {});
       model.weights[name] = from_torch(in[i].contiguous());
       inputs.push_back({id, 0});
       continue;
@@ -77,7 +78,8 @@ void expect_close(const Tensor& got, const at::Tensor& want, size_t k) {
   }
   const auto a = have.to(at::kDouble), b = want.to(at::kDouble);
   const auto finite = b.isfinite();
-  const double scale = finite.any().item<bool>() ? b.masked_select(finite).abs().max().item<double>() : 1;
+  const double scale =
+      finite.any().item<bool>() ? b.masked_select(finite).abs().max().item<double>() : 1;
   EXPECT_TRUE(at::allclose(a, b, 1e-4, 1e-5 * std::max(scale, 1e-3), true))
       << "output " << k << "\ngot  " << a.flatten().slice(0, 0, 12) << "\nwant "
       << b.flatten().slice(0, 0, 12);

@@ -19,52 +19,126 @@ constexpr int64_t kTile = 512;  // floats: a tile and its operands stay in the f
 
 /// What happens to a tile. `a` and `b` are numbers, x an operand's tile.
 enum class Fn : uint8_t {
-  kRelu, kClip, kSigmoid, kTanh, kSilu, kMish, kHardSwish, kHardSigmoid, kSoftsign, kLogSigmoid,
-  kExp, kLog, kLog1p, kSqrt, kRsqrt, kSquare, kReciprocal, kAbs, kNeg, kSign, kErf, kSin, kCos,
-  kTan, kAtan, kFloor, kCeil, kRound, kLeaky, kElu, kGelu, kGeluTanh, kSoftplus, kAdd, kSub,
-  kRightSub, kMul, kDiv, kRightDiv, kPow, kRightPow, kMin, kMax, kRemainder, kRightRemainder,
+  kRelu,
+  kClip,
+  kSigmoid,
+  kTanh,
+  kSilu,
+  kMish,
+  kHardSwish,
+  kHardSigmoid,
+  kSoftsign,
+  kLogSigmoid,
+  kExp,
+  kLog,
+  kLog1p,
+  kSqrt,
+  kRsqrt,
+  kSquare,
+  kReciprocal,
+  kAbs,
+  kNeg,
+  kSign,
+  kErf,
+  kSin,
+  kCos,
+  kTan,
+  kAtan,
+  kFloor,
+  kCeil,
+  kRound,
+  kLeaky,
+  kElu,
+  kGelu,
+  kGeluTanh,
+  kSoftplus,
+  kAdd,
+  kSub,
+  kRightSub,
+  kMul,
+  kDiv,
+  kRightDiv,
+  kPow,
+  kRightPow,
+  kMin,
+  kMax,
+  kRemainder,
+  kRightRemainder,
   kPRelu,
+  kMulAdd,
+  kMulAddRelu,
 };
 
 struct Micro {
   Fn fn;
   float a = 0, b = 0;
   std::optional<size_t> operand = {};  ///< among the kernel's inputs
+  std::optional<size_t> second = {};   ///< kMulAdd: what is added
 };
 
 std::optional<Micro> unary(ops::UnaryFn fn) {
   using U = ops::UnaryFn;
   switch (fn) {
-    case U::kRelu: return Micro{Fn::kRelu};
-    case U::kRelu6: return Micro{Fn::kClip, 0, 6};
-    case U::kSigmoid: return Micro{Fn::kSigmoid};
-    case U::kTanh: return Micro{Fn::kTanh};
-    case U::kSilu: return Micro{Fn::kSilu};
-    case U::kMish: return Micro{Fn::kMish};
-    case U::kHardSwish: return Micro{Fn::kHardSwish};
-    case U::kHardSigmoid: return Micro{Fn::kHardSigmoid};
-    case U::kSelu: return Micro{Fn::kElu, 1.6732632423543772F, 1.0507009873554805F};
-    case U::kSoftsign: return Micro{Fn::kSoftsign};
-    case U::kLogSigmoid: return Micro{Fn::kLogSigmoid};
-    case U::kExp: return Micro{Fn::kExp};
-    case U::kLog: return Micro{Fn::kLog};
-    case U::kLog1p: return Micro{Fn::kLog1p};
-    case U::kSqrt: return Micro{Fn::kSqrt};
-    case U::kRsqrt: return Micro{Fn::kRsqrt};
-    case U::kSquare: return Micro{Fn::kSquare};
-    case U::kReciprocal: return Micro{Fn::kReciprocal};
-    case U::kAbs: return Micro{Fn::kAbs};
-    case U::kNeg: return Micro{Fn::kNeg};
-    case U::kSign: return Micro{Fn::kSign};
-    case U::kErf: return Micro{Fn::kErf};
-    case U::kSin: return Micro{Fn::kSin};
-    case U::kCos: return Micro{Fn::kCos};
-    case U::kTan: return Micro{Fn::kTan};
-    case U::kAtan: return Micro{Fn::kAtan};
-    case U::kFloor: return Micro{Fn::kFloor};
-    case U::kCeil: return Micro{Fn::kCeil};
-    case U::kRound: return Micro{Fn::kRound};
-    case U::kLogicalNot: return std::nullopt;
+    case U::kRelu:
+      return Micro{Fn::kRelu};
+    case U::kRelu6:
+      return Micro{Fn::kClip, 0, 6};
+    case U::kSigmoid:
+      return Micro{Fn::kSigmoid};
+    case U::kTanh:
+      return Micro{Fn::kTanh};
+    case U::kSilu:
+      return Micro{Fn::kSilu};
+    case U::kMish:
+      return Micro{Fn::kMish};
+    case U::kHardSwish:
+      return Micro{Fn::kHardSwish};
+    case U::kHardSigmoid:
+      return Micro{Fn::kHardSigmoid};
+    case U::kSelu:
+      return Micro{Fn::kElu, 1.6732632423543772F, 1.0507009873554805F};
+    case U::kSoftsign:
+      return Micro{Fn::kSoftsign};
+    case U::kLogSigmoid:
+      return Micro{Fn::kLogSigmoid};
+    case U::kExp:
+      return Micro{Fn::kExp};
+    case U::kLog:
+      return Micro{Fn::kLog};
+    case U::kLog1p:
+      return Micro{Fn::kLog1p};
+    case U::kSqrt:
+      return Micro{Fn::kSqrt};
+    case U::kRsqrt:
+      return Micro{Fn::kRsqrt};
+    case U::kSquare:
+      return Micro{Fn::kSquare};
+    case U::kReciprocal:
+      return Micro{Fn::kReciprocal};
+    case U::kAbs:
+      return Micro{Fn::kAbs};
+    case U::kNeg:
+      return Micro{Fn::kNeg};
+    case U::kSign:
+      return Micro{Fn::kSign};
+    case U::kErf:
+      return Micro{Fn::kErf};
+    case U::kSin:
+      return Micro{Fn::kSin};
+    case U::kCos:
+      return Micro{Fn::kCos};
+    case U::kTan:
+      return Micro{Fn::kTan};
+    case U::kAtan:
+      return Micro{Fn::kAtan};
+    case U::kFloor:
+      return Micro{Fn::kFloor};
+    case U::kCeil:
+      return Micro{Fn::kCeil};
+    case U::kRound:
+      return Micro{Fn::kRound};
+    case U::kLogicalNot:
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -72,15 +146,24 @@ std::optional<Micro> unary(ops::UnaryFn fn) {
 std::optional<Micro> binary(ops::BinaryFn fn, bool swapped) {
   using B = ops::BinaryFn;
   switch (fn) {
-    case B::kAdd: return Micro{Fn::kAdd};
-    case B::kSub: return Micro{swapped ? Fn::kRightSub : Fn::kSub};
-    case B::kMul: return Micro{Fn::kMul};
-    case B::kDiv: return Micro{swapped ? Fn::kRightDiv : Fn::kDiv};
-    case B::kPow: return Micro{swapped ? Fn::kRightPow : Fn::kPow};
-    case B::kMin: return Micro{Fn::kMin};
-    case B::kMax: return Micro{Fn::kMax};
-    case B::kRemainder: return Micro{swapped ? Fn::kRightRemainder : Fn::kRemainder};
-    default: return std::nullopt;
+    case B::kAdd:
+      return Micro{Fn::kAdd};
+    case B::kSub:
+      return Micro{swapped ? Fn::kRightSub : Fn::kSub};
+    case B::kMul:
+      return Micro{Fn::kMul};
+    case B::kDiv:
+      return Micro{swapped ? Fn::kRightDiv : Fn::kDiv};
+    case B::kPow:
+      return Micro{swapped ? Fn::kRightPow : Fn::kPow};
+    case B::kMin:
+      return Micro{Fn::kMin};
+    case B::kMax:
+      return Micro{Fn::kMax};
+    case B::kRemainder:
+      return Micro{swapped ? Fn::kRightRemainder : Fn::kRemainder};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -116,83 +199,148 @@ inline float remainder_of(float a, float b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
+/// What a function reads and writes: acc = f(from), or acc = f(from, x). `acc` may be `from`.
+struct Lanes {
+  const float* from;
+  const float* x;
+  const float* y;  ///< a second operand
+  float* acc;
+  int64_t n;
+};
+
 template <typename F>
-inline void each(float* acc, int64_t n, const F& f) {
-  for (int64_t i = 0; i < n; ++i) acc[i] = f(acc[i]);
+inline void each(const Lanes& lanes, const F& f) {
+  const float* from = lanes.from;
+  float* acc = lanes.acc;
+#pragma omp simd
+  for (int64_t i = 0; i < lanes.n; ++i) acc[i] = f(from[i]);
 }
 template <typename F>
-inline void each(float* acc, const float* x, int64_t n, const F& f) {
-  for (int64_t i = 0; i < n; ++i) acc[i] = f(acc[i], x[i]);
+inline void each_pair(const Lanes& lanes, const F& f) {
+  const float* from = lanes.from;
+  const float* x = lanes.x;
+  float* acc = lanes.acc;
+#pragma omp simd
+  for (int64_t i = 0; i < lanes.n; ++i) acc[i] = f(from[i], x[i]);
 }
 
-inline void apply(const Micro& m, const float* x, float* acc, int64_t n) {
+template <typename F>
+inline void each_three(const Lanes& lanes, const F& f) {
+  const float* from = lanes.from;
+  const float* x = lanes.x;
+  const float* y = lanes.y;
+  float* acc = lanes.acc;
+#pragma omp simd
+  for (int64_t i = 0; i < lanes.n; ++i) acc[i] = f(from[i], x[i], y[i]);
+}
+
+inline void apply(const Micro& m, const Lanes& l) {
   const float a = m.a, b = m.b;
   constexpr auto kRoot = std::numbers::sqrt2_v<float> / 2;
   switch (m.fn) {
-    case Fn::kRelu: return each(acc, n, [](float v) { return v > 0 || v != v ? v : 0.0F; });
-    case Fn::kClip: return each(acc, n, [=](float v) { return v < a ? a : v > b ? b : v; });
-    case Fn::kSigmoid: return each(acc, n, [](float v) { return vec::sigmoid(v); });
-    case Fn::kTanh: return each(acc, n, [](float v) { return vec::tanh(v); });
-    case Fn::kSilu: return each(acc, n, [](float v) { return v * vec::sigmoid(v); });
+    case Fn::kRelu:
+      return each(l, [](float v) { return v > 0 || v != v ? v : 0.0F; });
+    case Fn::kClip:
+      return each(l, [=](float v) { return v < a ? a : v > b ? b : v; });
+    case Fn::kSigmoid:
+      return each(l, [](float v) { return vec::sigmoid(v); });
+    case Fn::kTanh:
+      return each(l, [](float v) { return vec::tanh(v); });
+    case Fn::kSilu:
+      return each(l, [](float v) { return v * vec::sigmoid(v); });
     case Fn::kMish:
-      return each(acc, n, [](float v) {
-        return v > 20 ? v : v * vec::tanh(vec::log1p(vec::exp(v)));
-      });
+      return each(l, [](float v) { return v > 20 ? v : v * vec::tanh(vec::log1p(vec::exp(v))); });
     case Fn::kHardSwish:
-      return each(acc, n, [](float v) { return v * lesser(greater(v + 3, 0), 6) / 6; });
+      return each(l, [](float v) { return v * lesser(greater(v + 3, 0), 6) / 6; });
     case Fn::kHardSigmoid:
-      return each(acc, n, [](float v) { return lesser(greater(v + 3, 0), 6) / 6; });
-    case Fn::kSoftsign: return each(acc, n, [](float v) { return v / (1 + vec::abs(v)); });
+      return each(l, [](float v) { return lesser(greater(v + 3, 0), 6) / 6; });
+    case Fn::kSoftsign:
+      return each(l, [](float v) { return v / (1 + vec::abs(v)); });
     case Fn::kLogSigmoid:
-      return each(acc, n, [](float v) {
-        return lesser(v, 0) - vec::log1p(vec::exp(-vec::abs(v)));
-      });
-    case Fn::kExp: return each(acc, n, [](float v) { return vec::exp(v); });
-    case Fn::kLog: return each(acc, n, [](float v) { return vec::log(v); });
-    case Fn::kLog1p: return each(acc, n, [](float v) { return vec::log1p(v); });
-    case Fn::kSqrt: return each(acc, n, [](float v) { return std::sqrt(v); });
-    case Fn::kRsqrt: return each(acc, n, [](float v) { return 1 / std::sqrt(v); });
-    case Fn::kSquare: return each(acc, n, [](float v) { return v * v; });
-    case Fn::kReciprocal: return each(acc, n, [](float v) { return 1 / v; });
-    case Fn::kAbs: return each(acc, n, [](float v) { return vec::abs(v); });
-    case Fn::kNeg: return each(acc, n, [](float v) { return -v; });
-    case Fn::kSign: return each(acc, n, [](float v) { return static_cast<float>((v > 0) - (v < 0)); });
-    case Fn::kErf: return each(acc, n, [](float v) { return vec::erf(v); });
-    case Fn::kSin: return each(acc, n, [](float v) { return std::sin(v); });
-    case Fn::kCos: return each(acc, n, [](float v) { return std::cos(v); });
-    case Fn::kTan: return each(acc, n, [](float v) { return std::tan(v); });
-    case Fn::kAtan: return each(acc, n, [](float v) { return std::atan(v); });
-    case Fn::kFloor: return each(acc, n, [](float v) { return std::floor(v); });
-    case Fn::kCeil: return each(acc, n, [](float v) { return std::ceil(v); });
-    case Fn::kRound: return each(acc, n, [](float v) { return std::nearbyint(v); });
-    case Fn::kLeaky: return each(acc, n, [=](float v) { return v > 0 ? v : a * v; });
+      return each(l, [](float v) { return lesser(v, 0) - vec::log1p(vec::exp(-vec::abs(v))); });
+    case Fn::kExp:
+      return each(l, [](float v) { return vec::exp(v); });
+    case Fn::kLog:
+      return each(l, [](float v) { return vec::log(v); });
+    case Fn::kLog1p:
+      return each(l, [](float v) { return vec::log1p(v); });
+    case Fn::kSqrt:
+      return each(l, [](float v) { return std::sqrt(v); });
+    case Fn::kRsqrt:
+      return each(l, [](float v) { return 1 / std::sqrt(v); });
+    case Fn::kSquare:
+      return each(l, [](float v) { return v * v; });
+    case Fn::kReciprocal:
+      return each(l, [](float v) { return 1 / v; });
+    case Fn::kAbs:
+      return each(l, [](float v) { return vec::abs(v); });
+    case Fn::kNeg:
+      return each(l, [](float v) { return -v; });
+    case Fn::kSign:
+      return each(l, [](float v) { return static_cast<float>((v > 0) - (v < 0)); });
+    case Fn::kErf:
+      return each(l, [](float v) { return vec::erf(v); });
+    case Fn::kSin:
+      return each(l, [](float v) { return std::sin(v); });
+    case Fn::kCos:
+      return each(l, [](float v) { return std::cos(v); });
+    case Fn::kTan:
+      return each(l, [](float v) { return std::tan(v); });
+    case Fn::kAtan:
+      return each(l, [](float v) { return std::atan(v); });
+    case Fn::kFloor:
+      return each(l, [](float v) { return std::floor(v); });
+    case Fn::kCeil:
+      return each(l, [](float v) { return std::ceil(v); });
+    case Fn::kRound:
+      return each(l, [](float v) { return std::nearbyint(v); });
+    case Fn::kLeaky:
+      return each(l, [=](float v) { return v > 0 ? v : a * v; });
     case Fn::kElu:
-      return each(acc, n, [=](float v) { return b * (v > 0 ? v : a * vec::expm1(v)); });
+      return each(l, [=](float v) { return b * (v > 0 ? v : a * vec::expm1(v)); });
     case Fn::kGelu:
-      return each(acc, n, [=](float v) { return 0.5F * v * (1 + vec::erf(v * kRoot)); });
+      return each(l, [=](float v) { return 0.5F * v * (1 + vec::erf(v * kRoot)); });
     case Fn::kGeluTanh:
-      return each(acc, n, [](float v) {
+      return each(l, [](float v) {
         constexpr float kScale = 0.7978845608028654F;  // sqrt(2 / pi)
         return 0.5F * v * (1 + vec::tanh(kScale * (v + 0.044715F * v * v * v)));
       });
     case Fn::kSoftplus:
-      return each(acc, n, [=](float v) {
-        return v * a > b ? v : vec::log1p(vec::exp(lesser(v * a, b))) / a;
-      });
-    case Fn::kAdd: return each(acc, x, n, [](float v, float y) { return v + y; });
-    case Fn::kSub: return each(acc, x, n, [](float v, float y) { return v - y; });
-    case Fn::kRightSub: return each(acc, x, n, [](float v, float y) { return y - v; });
-    case Fn::kMul: return each(acc, x, n, [](float v, float y) { return v * y; });
-    case Fn::kDiv: return each(acc, x, n, [](float v, float y) { return v / y; });
-    case Fn::kRightDiv: return each(acc, x, n, [](float v, float y) { return y / v; });
-    case Fn::kPow: return each(acc, x, n, [](float v, float y) { return std::pow(v, y); });
-    case Fn::kRightPow: return each(acc, x, n, [](float v, float y) { return std::pow(y, v); });
-    case Fn::kMin: return each(acc, x, n, lesser);
-    case Fn::kMax: return each(acc, x, n, greater);
-    case Fn::kRemainder: return each(acc, x, n, remainder_of);
+      return each(
+          l, [=](float v) { return v * a > b ? v : vec::log1p(vec::exp(lesser(v * a, b))) / a; });
+    case Fn::kAdd:
+      return each_pair(l, [](float v, float y) { return v + y; });
+    case Fn::kSub:
+      return each_pair(l, [](float v, float y) { return v - y; });
+    case Fn::kRightSub:
+      return each_pair(l, [](float v, float y) { return y - v; });
+    case Fn::kMul:
+      return each_pair(l, [](float v, float y) { return v * y; });
+    case Fn::kDiv:
+      return each_pair(l, [](float v, float y) { return v / y; });
+    case Fn::kRightDiv:
+      return each_pair(l, [](float v, float y) { return y / v; });
+    case Fn::kPow:
+      return each_pair(l, [](float v, float y) { return std::pow(v, y); });
+    case Fn::kRightPow:
+      return each_pair(l, [](float v, float y) { return std::pow(y, v); });
+    case Fn::kMin:
+      return each_pair(l, lesser);
+    case Fn::kMax:
+      return each_pair(l, greater);
+    case Fn::kRemainder:
+      return each_pair(l, remainder_of);
     case Fn::kRightRemainder:
-      return each(acc, x, n, [](float v, float y) { return remainder_of(y, v); });
-    case Fn::kPRelu: return each(acc, x, n, [](float v, float y) { return v > 0 ? v : y * v; });
+      return each_pair(l, [](float v, float y) { return remainder_of(y, v); });
+    case Fn::kMulAdd:
+      return each_three(l, [](float v, float y, float z) { return v * y + z; });
+    case Fn::kMulAddRelu:
+      return each_three(l, [](float v, float y, float z) {
+        const float sum = v * y + z;
+        return sum > 0 || sum != sum ? sum : 0.0F;
+      });
+    case Fn::kPRelu:
+      return each_pair(l, [](float v, float y) { return v > 0 ? v : y * v; });
   }
 }
 
@@ -220,6 +368,7 @@ struct Rows {
   int64_t rows_in_plane = 1;
   int64_t block = 1;
   bool narrow = false;
+  bool direct = false;  ///< sums grow where the result lies: nothing that is read later lies there
   std::vector<Source> sources;
   int64_t rows() const { return element_count(outer); }
 };
@@ -262,9 +411,8 @@ void collapse(Lie& lie, size_t keep) {
     for (Shape& strides : lie.strides) strides.erase(strides.begin() + static_cast<int64_t>(i));
   }
   for (size_t i = lie.sizes.size(); i-- > keep + 1;) {
-    const bool one = std::all_of(lie.strides.begin(), lie.strides.end(), [&](const Shape& s) {
-      return s[i - 1] == s[i] * lie.sizes[i];
-    });
+    const bool one = std::all_of(lie.strides.begin(), lie.strides.end(),
+                                 [&](const Shape& s) { return s[i - 1] == s[i] * lie.sizes[i]; });
     if (!one) continue;
     lie.sizes[i - 1] *= lie.sizes[i];
     lie.sizes.erase(lie.sizes.begin() + static_cast<int64_t>(i));
@@ -312,6 +460,7 @@ template <typename T>
 inline void gather(const Source& source, const T* row, int64_t begin, int64_t n, float* tile) {
   switch (source.along) {
     case Along::kWhole:
+#pragma omp simd
       for (int64_t i = 0; i < n; ++i) tile[i] = load(row + begin + i);
       return;
     case Along::kNumber: {
@@ -356,6 +505,14 @@ class Worker {
   }
 
  private:
+  /// A tile of an operand that is the same for many tiles of the result: of one number, or one that
+  /// repeats itself.
+  struct Kept {
+    const std::byte* at = nullptr;
+    int64_t n = 0;
+    alignas(64) float tile[kTile];
+  };
+
   inline int64_t place(const Source& source, int64_t row) const {
     int64_t at = 0;
     for (size_t i = rows_.outer.size(); i-- > 0; row /= rows_.outer[i]) {
@@ -363,52 +520,113 @@ class Worker {
     }
     return at;
   }
-  inline void fetch(size_t input, int64_t row, int64_t first, int64_t n, float* to) {
-    const Source& source = rows_.sources[input];
-    const int64_t at = place(source, row);
+  inline void fetch(const Source& source, const std::byte* row, int64_t first, int64_t n,
+                    float* to) {
     if (source.narrow) {
-      gather(source, reinterpret_cast<const Bf16*>(at_.in[input]) + at, first, n, to);
+      gather(source, reinterpret_cast<const Bf16*>(row), first, n, to);
     } else {
-      gather(source, reinterpret_cast<const float*>(at_.in[input]) + at, first, n, to);
+      gather(source, reinterpret_cast<const float*>(row), first, n, to);
     }
   }
-  inline void tile(int64_t row, int64_t first, int64_t n) {
-    fetch(0, row, first, n, acc_);
-    for (const Micro& micro : chain_) {
-      const float* x = operand_;
-      if (micro.operand) {
-        const Source& source = rows_.sources[*micro.operand];
-        if (source.along == Along::kWhole && !source.narrow) {  // no copy
-          x = reinterpret_cast<const float*>(at_.in[*micro.operand]) + place(source, row) + first;
-        } else {
-          fetch(*micro.operand, row, first, n, operand_);
-        }
+  /// The elements of an input as floats: where they lie, or in one of our tiles.
+  inline const float* elements(size_t input, int64_t row, int64_t first, int64_t n, float* to,
+                               Kept* kept) {
+    const Source& source = rows_.sources[input];
+    const int64_t size = source.narrow ? 2 : 4;
+    if (row != row_) {
+      row_ = row;
+      for (size_t i = 0; i < rows_.sources.size() && i < kPlaces; ++i) {
+        places_[i] = place(rows_.sources[i], row);
       }
-      apply(micro, x, acc_, n);
+    }
+    const int64_t at = input < kPlaces ? places_[input] : place(source, row);
+    const std::byte* from = at_.in[input] + at * size;
+    if (source.along == Along::kWhole && !source.narrow) {
+      return reinterpret_cast<const float*>(from) + first;
+    }
+    const bool same = source.along == Along::kNumber ||
+                      (source.along == Along::kPeriodic && kTile % source.period == 0);
+    if (!same || kept == nullptr) {
+      fetch(source, from, first, n, to);
+      return to;
+    }
+    if (kept->at != from || kept->n < n) {
+      fetch(source, from, first, n, kept->tile);
+      kept->at = from;
+      kept->n = n;
+    }
+    return kept->tile;
+  }
+
+  inline void tile(int64_t row, int64_t first, int64_t n) {
+    const int64_t to = row * rows_.length + first;
+    auto* wide = reinterpret_cast<float*>(at_.out[0]) + to;
+    float* acc = rows_.direct ? wide : acc_;
+    const float* from = elements(0, row, first, n, acc_, nullptr);
+    size_t kept = 0;
+    const auto operand = [&](std::optional<size_t> input, float* room) -> const float* {
+      if (!input) return nullptr;
+      Kept* mine = kept < kKept ? &kept_[kept++] : nullptr;
+      return elements(*input, row, first, n, room, mine);
+    };
+    for (const Micro& micro : chain_) {
+      const float* x = operand(micro.operand, operand_);
+      const float* y = operand(micro.second, second_);
+      apply(micro, {.from = from, .x = x, .y = y, .acc = acc, .n = n});
+      from = acc;
     }
     if (rows_.tail_from >= 0 && row / rows_.rows_in_plane % rows_.groups == rows_.groups - 1) {
       for (int64_t i = 0; i < n; ++i) {
-        if ((first + i) % rows_.block >= rows_.tail_from) acc_[i] = 0;
+        if ((first + i) % rows_.block >= rows_.tail_from) acc[i] = 0;
       }
     }
-    const int64_t to = row * rows_.length + first;
-    if (rows_.narrow) {
-      auto* out = reinterpret_cast<Bf16*>(at_.out[0]) + to;
-      for (int64_t i = 0; i < n; ++i) store(out + i, acc_[i]);
-    } else {
-      std::memcpy(reinterpret_cast<float*>(at_.out[0]) + to, acc_,
-                  static_cast<size_t>(n) * sizeof(float));
+    if (rows_.direct) return;
+    if (!rows_.narrow) {
+      std::memcpy(wide, acc, static_cast<size_t>(n) * sizeof(float));
+      return;
     }
+    auto* out = reinterpret_cast<Bf16*>(at_.out[0]) + to;
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) store(out + i, acc[i]);
   }
 
+  static constexpr size_t kKept = 4, kPlaces = 8;
+  int64_t row_ = -1;
+  int64_t places_[kPlaces] = {};
   const Rows& rows_;
   const std::vector<Micro>& chain_;
   const Pointers& at_;
+  Kept kept_[kKept];
   alignas(64) float acc_[kTile];
   alignas(64) float operand_[kTile];
+  alignas(64) float second_[kTile];
 };
 
+/// Batch norms and what follows them in one pass: x · a + b, and its positive part.
+std::vector<Micro> contracted(const std::vector<Micro>& chain) {
+  std::vector<Micro> made;
+  for (const Micro& micro : chain) {
+    Micro* last = made.empty() ? nullptr : &made.back();
+    if (last != nullptr && last->fn == Fn::kMul && micro.fn == Fn::kAdd && micro.operand) {
+      last->fn = Fn::kMulAdd;
+      last->second = micro.operand;
+    } else if (last != nullptr && last->fn == Fn::kMulAdd && micro.fn == Fn::kRelu) {
+      last->fn = Fn::kMulAddRelu;
+    } else {
+      made.push_back(micro);
+    }
+  }
+  return made;
+}
+
 Kernel pointwise_kernel(Rows rows, std::vector<Micro> chain) {
+  chain = contracted(chain);
+  rows.direct = !rows.narrow;
+  for (size_t i = 1; i < chain.size(); ++i) {
+    for (const auto operand : {chain[i].operand, chain[i].second}) {  // may lie there
+      if (operand && rows.sources[*operand].along == Along::kWhole) rows.direct = false;
+    }
+  }
   return [rows = std::move(rows), chain = std::move(chain)](const Pointers& at) {
     const int64_t tiles = rows.rows() * ((rows.length + kTile - 1) / kTile);
     const int64_t grain = std::max<int64_t>(1, 8 * kTile / std::max<int64_t>(rows.length, 1));
@@ -452,7 +670,9 @@ Operand operand_in(LowerCall& call, const Origin& origin, Layout layout) {
   DType dtype = DType::kF32;
   if (origin.input && call.form(*origin.input).dtype == DType::kBF16) dtype = DType::kBF16;
   const Form plain{dtype, Layout::kPlain}, blocked{dtype, Layout::kBlocked};
-  const auto plain_ref = [&] { return origin.input ? call.in(*origin.input, plain) : call.constant(known); };
+  const auto plain_ref = [&] {
+    return origin.input ? call.in(*origin.input, plain) : call.constant(known);
+  };
   if (layout == Layout::kPlain) return {plain_ref(), plain, own};
   Shape shape(result.size(), 1);
   std::copy(own.begin(), own.end(), shape.end() - static_cast<int64_t>(own.size()));

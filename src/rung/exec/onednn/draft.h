@@ -23,10 +23,10 @@ struct Slot {
   Form form;
   int64_t bytes = 0;
   Home home = Home::kArena;
-  Tensor data = {};         ///< kConstant: the bytes, in whatever order oneDNN likes
-  size_t outside = 0;       ///< kInput, kOutput: which
-  Ref whole = {};           ///< kPart
-  int64_t offset = 0;       ///< kPart: in bytes, within `whole`
+  Tensor data = {};    ///< kConstant: the bytes, in whatever order oneDNN likes
+  size_t outside = 0;  ///< kInput, kOutput: which
+  Ref whole = {};      ///< kPart
+  int64_t offset = 0;  ///< kPart: in bytes, within `whole`
 };
 
 /// A step, and which nodes it stands for.

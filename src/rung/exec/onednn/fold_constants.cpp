@@ -30,7 +30,8 @@ std::vector<Output> wanted(const Graph& graph, const std::vector<bool>& known) {
   std::vector<bool> read(graph.size(), false);
   for (size_t i = 0; i < graph.size(); ++i) {
     if (known[i]) continue;
-    for (const Value input : graph.nodes()[i].inputs) read[static_cast<size_t>(input.node.index)] = true;
+    for (const Value input : graph.nodes()[i].inputs)
+      read[static_cast<size_t>(input.node.index)] = true;
   }
   for (const Output& output : graph.outputs()) {
     read[static_cast<size_t>(output.value.node.index)] = true;

@@ -135,14 +135,12 @@ void Frame::aim(std::span<std::byte* const> inputs, std::span<std::byte* const> 
 void Frame::execute(const Bound& bound) {
   if (bound.kernel != nullptr) {
     const std::span<std::byte* const> all(bound.pointers);
-    (*bound.kernel)({.in = all.first(bound.ins),
-                     .out = all.subspan(bound.ins),
-                     .scratch = bound.scratch});
+    (*bound.kernel)(
+        {.in = all.first(bound.ins), .out = all.subspan(bound.ins), .scratch = bound.scratch});
     return;
   }
-  const auto status = dnnl_primitive_execute(bound.primitive, stream_.get(),
-                                             static_cast<int>(bound.args.size()),
-                                             bound.args.data());
+  const auto status = dnnl_primitive_execute(
+      bound.primitive, stream_.get(), static_cast<int>(bound.args.size()), bound.args.data());
   if (status != dnnl_success) fail_bug("oneDNN refused to run a primitive ({})", int{status});
 }
 

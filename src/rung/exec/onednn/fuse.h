@@ -14,9 +14,9 @@ struct Group {
   std::vector<Post> posts;
 };
 
-/// The graph's nodes (leaves left out) in groups, in the order in which they can run: each where its
-/// last node stands. A node joins the one in front of it where nobody else reads that value, it is
-/// no output, and the root's rule takes such an op behind it. Linear in the size of the graph.
+/// The graph's nodes (leaves left out) in groups, in the order in which they can run: each where
+/// its last node stands. A node joins the one in front of it where nobody else reads that value, it
+/// is no output, and the root's rule takes such an op behind it. Linear in the size of the graph.
 std::vector<Group> fuse(const Graph& graph);
 
 }  // namespace rung::onednn

@@ -24,11 +24,7 @@ class Lowering {
  public:
   Lowering(const Graph& graph, const Weights& weights, const CompileOptions& options,
            Packer& packer, const PlanCache& cache)
-      : graph_(graph),
-        options_(options),
-        packer_(packer),
-        cache_(cache),
-        known_(graph.size()) {
+      : graph_(graph), options_(options), packer_(packer), cache_(cache), known_(graph.size()) {
     for (size_t i = 0; i < graph.size(); ++i) {
       known_[i].resize(graph.nodes()[i].types.size());
       add_leaf(graph.id(i), weights);
@@ -123,9 +119,8 @@ class Lowering {
     Step step = reorder_step(shape, old, form);
     step.in = {from};
     step.out = {to};
-    draft_.steps.push_back({.step = std::move(step),
-                            .nodes = graph_.node(value.node).name,
-                            .moves = true});
+    draft_.steps.push_back(
+        {.step = std::move(step), .nodes = graph_.node(value.node).name, .moves = true});
     return to;
   }
 
@@ -172,16 +167,15 @@ class Lowering::Call : public LowerCall {
 
   Form form(size_t input) const override { return owner_.form_of(group_.inputs[input]); }
   Ref in(size_t input) override { return in(input, form(input)); }
-  Ref in(size_t input, Form form) override {
-    return owner_.in_form(group_.inputs[input], form);
-  }
+  Ref in(size_t input, Form form) override { return owner_.in_form(group_.inputs[input], form); }
 
   bool free_after(size_t input) const override {
     const Value value = group_.inputs[input];
-    const Home home = owner_.known_[static_cast<size_t>(value.node.index)]
-                          [static_cast<size_t>(value.port)].ref.index < 0
-                          ? Home::kConstant
-                          : owner_.draft_.slot(owner_.known(value).ref).home;
+    const Home home =
+        owner_.known_[static_cast<size_t>(value.node.index)][static_cast<size_t>(value.port)]
+                    .ref.index < 0
+            ? Home::kConstant
+            : owner_.draft_.slot(owner_.known(value).ref).home;
     return home != Home::kInput && home != Home::kConstant &&
            owner_.last_group_[static_cast<size_t>(value.node.index)] <= group_index_;
   }
@@ -213,8 +207,7 @@ class Lowering::Call : public LowerCall {
   }
   Ref packed(const Tensor& value, const dnnl::memory::desc& as) override {
     const Form form{value.dtype(), Layout::kPlain};
-    return owner_.add_constant(value.shape(), form,
-                               owner_.packer_.packed(value, as));
+    return owner_.add_constant(value.shape(), form, owner_.packer_.packed(value, as));
   }
   Ref part(Ref whole, const Shape& shape, Form form, int64_t offset) override {
     return owner_.draft_.add({.shape = shape,

@@ -18,7 +18,7 @@ struct Compiled {
   std::vector<TensorType> inputs, outputs;
   CompileReport report;
 
-  std::mutex mutex;  ///< guards what follows
+  std::mutex mutex;                            ///< guards what follows
   std::vector<std::unique_ptr<Frame>> frames;  ///< at rest
 };
 

@@ -57,7 +57,8 @@ std::vector<Filling> fillings(const Draft& draft) {
   return list;
 }
 
-/// Whether the sources lie side by side in another value already, as the pieces of `filling` should.
+/// Whether the sources lie side by side in another value already, as the pieces of `filling`
+/// should.
 bool lies_elsewhere(const Draft& draft, const Filling& filling, Ref& root, int64_t& offset) {
   if (draft.slot(filling.whole).home != Home::kArena) return false;
   for (size_t i = 0; i < filling.steps.size(); ++i) {
@@ -137,8 +138,8 @@ void share_places(Draft& draft) {
       Step copy = copy_step(draft.slot(it.step.out[0]).bytes);
       copy.in = {it.step.in[*it.step.over]};
       copy.out = {it.step.out[0]};
-      draft.notes.push_back(fmt::format("{}: what it adds to is needed later, so it is copied",
-                                        it.nodes));
+      draft.notes.push_back(
+          fmt::format("{}: what it adds to is needed later, so it is copied", it.nodes));
       kept.push_back({.step = std::move(copy), .nodes = it.nodes, .moves = true});
     }
     kept.push_back(std::move(it));

@@ -77,7 +77,8 @@ std::filesystem::path CompileOptions::default_plan_cache() {
 struct Program::Impl {
   Impl(const Model& model, CompileOptions asked)
       : graph(model.graph), options(std::move(asked)), cache(options.cache) {
-    if (options.threads < 0) fail_user("{} threads: from 1 on, or 0 for every core", options.threads);
+    if (options.threads < 0)
+      fail_user("{} threads: from 1 on, or 0 for every core", options.threads);
     if (options.threads == 0) options.threads = usable_cores();
     for (const NodeId id : graph.inputs()) names.push_back(graph.node(id).name);
     const ThreadScope threads(options.threads);
@@ -123,8 +124,8 @@ struct Program::Impl {
       const Tensor& given = inputs[i];
       if (!given.defined()) fail_user("input {} has no value", quoted(names[i]));
       if (given.dtype() == type.dtype && given.shape().size() == type.rank()) continue;
-      fail_user("input {} is {}{}, but the network takes {}", quoted(names[i]),
-                name(given.dtype()), to_string(given.shape()), to_string(type));
+      fail_user("input {} is {}{}, but the network takes {}", quoted(names[i]), name(given.dtype()),
+                to_string(given.shape()), to_string(type));
     }
   }
 

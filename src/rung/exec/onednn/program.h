@@ -15,8 +15,8 @@ namespace rung {
 /// What floating values are stored as. Sums are f32 in both.
 enum class Precision { kF32, kBf16 };
 
-/// Runs one op that has no kernel, on row-major tensors of the graph's types: inputs, and outputs to
-/// fill. Called by several threads at once.
+/// Runs one op that has no kernel, on row-major tensors of the graph's types: inputs, and outputs
+/// to fill. Called by several threads at once.
 using FallbackRun =
     std::function<void(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs)>;
 /// Makes one for a node. rung_torch has it (exec/eager/fallback.h).
@@ -46,9 +46,9 @@ struct CompileReport {
     std::string way;    ///< "jit_wino_4x3:avx512_core"
     bool slow = false;  ///< a reference kernel, or eager execution
     int64_t macs = 0;
-    int64_t reads = 0;      ///< bytes, weights among them
-    int64_t writes = 0;     ///< bytes
-    int64_t moved = 0;      ///< bytes of them that are only moved: reorders, concatenations
+    int64_t reads = 0;   ///< bytes, weights among them
+    int64_t writes = 0;  ///< bytes
+    int64_t moved = 0;   ///< bytes of them that are only moved: reorders, concatenations
     std::vector<std::string> considered;  ///< the other ways, with their times where measured
   };
   std::vector<Step> steps;
@@ -72,8 +72,8 @@ class Program {
   /// The same into memory of the caller's: tensors of the right types, one per output.
   void run(const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) const;
 
-  /// Seconds, medians of `runs` after one that is not counted: of each step of CompileReport::steps,
-  /// and of whole runs in between that have no clocks between their steps.
+  /// Seconds, medians of `runs` after one that is not counted: of each step of
+  /// CompileReport::steps, and of whole runs in between that have no clocks between their steps.
   struct Times {
     std::vector<double> steps;
     double whole = 0;

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "rung/base/error.h"
 #include "rung/exec/onednn/frame.h"
 #include "rung/ops/kernel.h"
+#include "rung/ops/layout/move.h"
 
 namespace rung::onednn {
 namespace {
@@ -17,32 +19,94 @@ std::string text(Form form) {
 
 bool known_to_dnnl(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF16; }
 
-/// Any layout to any, element sizes alone: for types that oneDNN does not know.
-Kernel mover(const Shape& shape, Form from, Form to) {
-  const int64_t size = size_of(from.dtype), block = channel_block();
-  const int64_t channels = shape[1], groups = (channels + block - 1) / block;
-  const int64_t space = element_count(Shape(shape.begin() + 2, shape.end()));
-  const int64_t images = shape[0];
-  const bool fill = to.layout == Layout::kBlocked;
-  return [=](const Pointers& at) {
-    parallel_for(images * groups, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t plane = begin; plane < end; ++plane) {
-        const int64_t n = plane / groups, first = plane % groups * block;
-        for (int64_t c = first; c < first + block; ++c) {
-          for (int64_t s = 0; s < space; ++s) {
-            const int64_t blocked = ((plane * space + s) * block + c - first) * size;
-            const int64_t plain = ((n * channels + c) * space + s) * size;
-            if (c >= channels) {
-              if (fill) std::memset(at.out[0] + blocked, 0, static_cast<size_t>(size));
-            } else {
-              std::memcpy(at.out[0] + (fill ? blocked : plain), at.in[0] + (fill ? plain : blocked),
-                          static_cast<size_t>(size));
-            }
-          }
-        }
-      }
+/// Row-major to row-major, another type.
+template <typename From, typename To>
+Kernel narrower(int64_t count) {
+  return [count](const Pointers& at) {
+    const auto* from = reinterpret_cast<const From*>(at.in[0]);
+    auto* to = reinterpret_cast<To*>(at.out[0]);
+    constexpr int64_t kGrain = 1 << 14;
+    parallel_for(count, kGrain, [&](int64_t begin, int64_t end) {
+      vectorized([&] {
+        const From* in = from;
+        To* out = to;
+#pragma omp simd
+        for (int64_t i = begin; i < end; ++i) store(out + i, load(in + i));
+      });
     });
   };
+}
+
+/// Between layouts and types, a square of channels and pixels at a time.
+template <typename From, typename To, bool kToBlocks>
+class Squares {
+ public:
+  explicit Squares(const Shape& shape)
+      : channels_(shape[1]),
+        groups_((shape[1] + channel_block() - 1) / channel_block()),
+        images_(shape[0]),
+        space_(element_count(Shape(shape.begin() + 2, shape.end()))) {}
+
+  void operator()(const Pointers& at) const {
+    const auto* in = reinterpret_cast<const From*>(at.in[0]);
+    auto* out = reinterpret_cast<To*>(at.out[0]);
+    const int64_t pieces = (space_ + kPixels - 1) / kPixels;
+    parallel_for(images_ * groups_ * pieces, 4, [&](int64_t begin, int64_t end) {
+      vectorized([&] {
+        for (int64_t i = begin; i < end; ++i) square(in, out, i / pieces, i % pieces * kPixels);
+      });
+    });
+  }
+
+ private:
+  static constexpr int64_t kPixels = 64, kMostBlock = 16;
+
+  inline void square(const From* in, To* out, int64_t plane, int64_t first) const {
+    const int64_t block = channel_block(), group = plane % groups_ * block;
+    const int64_t count = std::min(block, channels_ - group), n = std::min(kPixels, space_ - first);
+    const int64_t blocked = (plane * space_ + first) * block;
+    const int64_t plain = (plane / groups_ * channels_ + group) * space_ + first;
+    float square[kPixels * kMostBlock];
+    if constexpr (kToBlocks) {
+      for (int64_t c = 0; c < block; ++c) {
+        for (int64_t p = 0; p < n; ++p) {
+          square[p * block + c] = c < count ? load(in + plain + c * space_ + p) : 0.0F;
+        }
+      }
+      for (int64_t i = 0; i < n * block; ++i) store(out + blocked + i, square[i]);
+    } else {
+      for (int64_t i = 0; i < n * block; ++i) square[i] = load(in + blocked + i);
+      for (int64_t c = 0; c < count; ++c) {
+        for (int64_t p = 0; p < n; ++p) store(out + plain + c * space_ + p, square[p * block + c]);
+      }
+    }
+  }
+
+  int64_t channels_, groups_, images_, space_;
+};
+
+Kernel mover(const Shape& shape, Form from, Form to) {
+  Mover mover(from.dtype);
+  mover.copy(0, View(shape, from), View(shape, to));
+  if (to.layout == Layout::kBlocked) mover.fill_up(shape, to);
+  return mover.kernel();
+}
+
+/// Of floating types, all ways.
+Kernel converter(const Shape& shape, Form from, Form to) {
+  Kernel kernel;
+  with_floating(from.dtype, [&]<typename From>(From) {
+    with_floating(to.dtype, [&]<typename To>(To) {
+      if (from.layout == to.layout) {
+        kernel = narrower<From, To>(bytes_of(shape, from) / size_of(from.dtype));
+      } else if (to.layout == Layout::kBlocked) {
+        kernel = Squares<From, To, true>(shape);
+      } else {
+        kernel = Squares<From, To, false>(shape);
+      }
+    });
+  });
+  return kernel;
 }
 
 }  // namespace
@@ -65,22 +129,16 @@ Step reorder_step(const Shape& shape, Form from, Form to) {
     step.ways.push_back({.name = "nothing", .kernel = [](const Pointers&) {}});
     return step;
   }
-  if (known_to_dnnl(from.dtype) && known_to_dnnl(to.dtype)) {
-    const auto src = desc_of(shape, from), dst = desc_of(shape, to);
-    dnnl::primitive_attr attr;
-    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const dnnl::reorder::primitive_desc pd(engine(), src, engine(), dst, attr);
-    step.ways.push_back({.name = pd.impl_info_str(),
-                         .primitive = dnnl::reorder(pd),
-                         .args = {{DNNL_ARG_FROM, 0, src}, {DNNL_ARG_TO, 1, dst}},
-                         .scratch = static_cast<int64_t>(pd.scratchpad_desc().get_size())});
-    return step;
-  }
-  if (from.dtype != to.dtype) {
+  if (from == to) return copy_step(bytes_of(shape, from));
+  Kernel kernel;
+  if (from.dtype == to.dtype) {
+    kernel = mover(shape, from, to);
+  } else if (known_to_dnnl(from.dtype) && known_to_dnnl(to.dtype)) {
+    kernel = converter(shape, from, to);
+  } else {
     fail_bug("no reorder from {} to {}", name(from.dtype), name(to.dtype));
   }
-  if (from.layout == to.layout) return copy_step(bytes_of(shape, from));
-  step.ways.push_back({.name = "kernel", .kernel = mover(shape, from, to)});
+  step.ways.push_back({.name = "kernel", .kernel = std::move(kernel)});
   return step;
 }
 

@@ -81,12 +81,17 @@ bool is_slow(const std::string& implementation) {
 }
 
 /// The operands of Step::in: x, (a weight that is not known), (a bias), those of the posts.
-size_t operands(const Problem& it) {
-  return 1 + (it.known ? 0 : 1) + (it.bias ? 1 : 0);
+size_t operands(const Problem& it) { return 1 + (it.known ? 0 : 1) + (it.bias ? 1 : 0); }
+
+/// oneDNN lists some implementations twice, which work in different ways: "name", "name 2".
+std::string unlike(std::string name, std::vector<std::string>& names) {
+  const auto before = std::count(names.begin(), names.end(), name);
+  names.push_back(name);
+  return before == 0 ? name : fmt::format("{} {}", name, before + 1);
 }
 
-std::optional<Way> way_of(Problem& it, const Forward::primitive_desc& pd) {
-  Way way{.name = pd.impl_info_str()};
+Way way_of(Problem& it, const Forward::primitive_desc& pd, const std::string& name) {
+  Way way{.name = name};
   size_t next = it.posts.in.size() + operands(it);  // behind the step's inputs
   way.args.push_back({DNNL_ARG_SRC, 0, pd.src_desc()});
   if (it.known) {
@@ -123,11 +128,12 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
   try {
     Forward::primitive_desc pd(desc, attr, onednn::engine());
     size_t found = 0;
+    std::vector<std::string> names;
     do {
-      const std::string name = pd.impl_info_str();
-      if (is_slow(name) || found++ == most) return;
+      if (is_slow(pd.impl_info_str()) || found++ == most) return;
+      const std::string name = unlike(pd.impl_info_str(), names);
       if (only && name != *only) continue;
-      if (auto way = way_of(it, pd)) ways.push_back(std::move(*way));
+      ways.push_back(way_of(it, pd, name));
     } while (pd.next_impl());
   } catch (const dnnl::error&) {
     return;  // no implementation for this
@@ -136,7 +142,8 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
 
 std::string describe(const Problem& it) {
   std::string kernel;
-  for (const int64_t size : it.window.kernel) kernel += (kernel.empty() ? "" : "x") + std::to_string(size);
+  for (const int64_t size : it.window.kernel)
+    kernel += (kernel.empty() ? "" : "x") + std::to_string(size);
   const int64_t in = it.call.in_type(0).shape[1], out = it.call.out_type().shape[1];
   std::string text = fmt::format("conv {}", kernel);
   if (!all_are(it.window.stride, 1)) text += fmt::format(" / {}", it.window.stride[0]);
@@ -146,10 +153,9 @@ std::string describe(const Problem& it) {
 
 std::string key_of(const Problem& it, const std::string& what) {
   const Window& w = it.window;
-  return fmt::format("{} of {} {} by {} pad {} {} stride {} dilation {}", what,
-                     name(it.src.dtype), to_string(it.call.in_type(0).shape),
-                     to_string(it.weight), to_string(w.begin), to_string(w.end),
-                     to_string(w.stride), to_string(w.dilation));
+  return fmt::format("{} of {} {} by {} pad {} {} stride {} dilation {}", what, name(it.src.dtype),
+                     to_string(it.call.in_type(0).shape), to_string(it.weight), to_string(w.begin),
+                     to_string(w.end), to_string(w.stride), to_string(w.dilation));
 }
 
 Ref take_bias(LowerCall& call) { return call.in(2, {DType::kF32, Layout::kPlain}); }
@@ -167,16 +173,18 @@ Problem problem_of(const Conv& op, LowerCall& call, Layout layout) {
   const Shape& weight = call.in_type(1).shape;
   Problem it{.op = op, .call = call, .window = window_of(op, weight)};
   // The first layer: oneDNN reads one or three channels row-major.
-  const bool first = op.groups == 1 && (x[1] == 1 || x[1] == 3) &&
-                     call.form(0).layout == Layout::kPlain;
+  const bool first =
+      op.groups == 1 && (x[1] == 1 || x[1] == 3) && call.form(0).layout == Layout::kPlain;
   const DType dtype = call.storage(DType::kF32);
   it.src = {dtype, first ? Layout::kPlain : layout};
   it.dst = {dtype, layout};
   it.weight = grouped(weight, op.groups);
   if (const Tensor known = call.known(1); known.defined()) it.known = known;
-  it.bias = call.in_types().size() - static_cast<size_t>(std::count_if(
-                call.posts().begin(), call.posts().end(),
-                [](const onednn::Post& post) { return post.operand.has_value(); })) > 2;
+  it.bias = call.in_types().size() -
+                static_cast<size_t>(std::count_if(
+                    call.posts().begin(), call.posts().end(),
+                    [](const onednn::Post& post) { return post.operand.has_value(); })) >
+            2;
   return it;
 }
 
@@ -187,8 +195,8 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
   // Accumulating in place is free where nobody needs the operand any more.
   const auto sum = onednn::sum_post(call);
   const bool as_sum = sum && call.free_after(*call.posts()[*sum].operand);
-  it.posts = post_ops(call, {.dims = result, .form = it.dst, .channel = 1, .operands = operands(it)},
-                      as_sum);
+  it.posts = post_ops(
+      call, {.dims = result, .form = it.dst, .channel = 1, .operands = operands(it)}, as_sum);
   Step step{.what = describe(it)};
   step.key = key_of(it, step.what);
   const auto only = call.chosen_way(step.key);
@@ -198,7 +206,7 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
   if (it.bias) step.in.push_back(take_bias(call));
   const size_t most = call.measures() ? 2 : 1;
   if (suits_winograd(it) && call.measures()) {
-    add_ways(it, dnnl::algorithm::convolution_winograd, 2, only, step.ways);
+    add_ways(it, dnnl::algorithm::convolution_winograd, 4, only, step.ways);
   }
   add_ways(it, dnnl::algorithm::convolution_direct, most, only, step.ways);
   if (step.ways.empty() && only) {  // remembered by a version that had more

@@ -25,8 +25,7 @@ Tensor packed_head(const Tensor& weight, const Tensor& bias, int64_t filled) {
   std::vector<float> values(static_cast<size_t>(outputs * filled + outputs), 0.0F);
   for (int64_t o = 0; o < outputs; ++o) {
     for (int64_t c = 0; c < channels; ++c) {
-      values[static_cast<size_t>(o * filled + c)] =
-          static_cast<float>(weight.at(o * channels + c));
+      values[static_cast<size_t>(o * filled + c)] = static_cast<float>(weight.at(o * channels + c));
     }
     const double shift = bias.defined() ? bias.at(o) : 0;
     values[static_cast<size_t>(outputs * filled + o)] = static_cast<float>(shift);

@@ -94,8 +94,8 @@ Kernel lay_out(int64_t images, int64_t groups, Shape space, Shape kernel, int64_
 bool is_patchwise(const ConvTranspose& op, const Shape& weight) {
   const Shape kernel(weight.begin() + 2, weight.end());
   const size_t axes = kernel.size();
-  const Sizes stride = op.stride.size() == axes ? op.stride
-                                                : Sizes(axes, op.stride.empty() ? 1 : op.stride[0]);
+  const Sizes stride =
+      op.stride.size() == axes ? op.stride : Sizes(axes, op.stride.empty() ? 1 : op.stride[0]);
   return axes <= 3 && op.groups == 1 && stride == kernel && all_are(op.padding, 0) &&
          all_are(op.output_padding, 0) && all_are(op.dilation, 1) &&
          weight[1] % onednn::channel_block() == 0;
@@ -143,9 +143,8 @@ void lower_patchwise(const ConvTranspose&, LowerCall& call) {
   step.out = {made};
   call.step(std::move(step));
   call.kernel("its patches laid out", {made}, {call.out(0, form)},
-              lay_out(x[0], filled(out) / onednn::channel_block(),
-                      Shape(x.begin() + 2, x.end()), kernel,
-                      onednn::channel_block() * size_of(form.dtype)));
+              lay_out(x[0], filled(out) / onednn::channel_block(), Shape(x.begin() + 2, x.end()),
+                      kernel, onednn::channel_block() * size_of(form.dtype)));
 }
 
 }  // namespace rung::ops

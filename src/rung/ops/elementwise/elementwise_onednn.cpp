@@ -178,15 +178,14 @@ void lower(const Where&, LowerCall& call) {
   const auto size = static_cast<size_t>(size_of(type.dtype));
   const Ref c = call.in(0, condition), a = call.in(1, form), b = call.in(2, form);
   const Ref y = call.out(0, form);
-  call.kernel("where", {c, a, b}, {y},
-              [strides, size, shape = type.shape](const Pointers& at) {
-                each_element(shape, strides, [&](int64_t i, const auto& places) {
-                  const bool first = at.in[0][places[0]] != std::byte{0};
-                  const size_t k = first ? 1 : 2;
-                  std::memcpy(at.out[0] + static_cast<size_t>(i) * size,
-                              at.in[k] + static_cast<size_t>(places[k]) * size, size);
-                });
-              });
+  call.kernel("where", {c, a, b}, {y}, [strides, size, shape = type.shape](const Pointers& at) {
+    each_element(shape, strides, [&](int64_t i, const auto& places) {
+      const bool first = at.in[0][places[0]] != std::byte{0};
+      const size_t k = first ? 1 : 2;
+      std::memcpy(at.out[0] + static_cast<size_t>(i) * size,
+                  at.in[k] + static_cast<size_t>(places[k]) * size, size);
+    });
+  });
 }
 
 }  // namespace rung::ops

@@ -71,14 +71,15 @@ DType common_dtype(LowerCall& call) {
   return first;
 }
 
-/// As most of the bytes lie.
+/// As the bytes lie; blocked where a fair part is, since whoever reads maps wants them so, and what
+/// lies row-major has to be turned for that anyway.
 Form common_form(LowerCall& call) {
   int64_t blocked = 0, all = 0;
   for (size_t i = 0; i < call.in_types().size(); ++i) {
     all += call.in_type(i).bytes();
     if (call.form(i).layout == Layout::kBlocked) blocked += call.in_type(i).bytes();
   }
-  return {common_dtype(call), 2 * blocked > all ? Layout::kBlocked : Layout::kPlain};
+  return {common_dtype(call), 4 * blocked >= all && blocked > 0 ? Layout::kBlocked : Layout::kPlain};
 }
 
 /// A stretch of an axis of a padded result, and where it comes from.

@@ -25,9 +25,10 @@ void lower(const BatchNorm& op, onednn::LowerCall& call) {
   }
   Shape shape(call.in_type(0).rank(), 1);
   shape[1] = channels;
-  lower_pointwise(call, 0,
-                  {{.op = Binary{BinaryFn::kMul}, .constant = Tensor::f32(shape, std::move(scale))},
-                   {.op = Binary{BinaryFn::kAdd}, .constant = Tensor::f32(shape, std::move(shift))}});
+  lower_pointwise(
+      call, 0,
+      {{.op = Binary{BinaryFn::kMul}, .constant = Tensor::f32(shape, std::move(scale))},
+       {.op = Binary{BinaryFn::kAdd}, .constant = Tensor::f32(shape, std::move(shift))}});
 }
 
 }  // namespace rung::ops
