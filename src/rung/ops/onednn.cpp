@@ -1,5 +1,10 @@
 #include "rung/ops/onednn.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
 #include <type_traits>
 
 #include "rung/base/error.h"
@@ -13,6 +18,25 @@ using Tag = dnnl::memory::format_tag;
 constexpr Tag kBlocks16[] = {Tag::nCw16c, Tag::nChw16c, Tag::nCdhw16c};
 constexpr Tag kBlocks8[] = {Tag::nCw8c, Tag::nChw8c, Tag::nCdhw8c};
 
+class Aligned : public Storage {
+ public:
+  explicit Aligned(int64_t bytes) : bytes_(static_cast<size_t>(bytes)) {
+    constexpr size_t kPage = size_t{2} << 20;
+    const size_t alignment = bytes_ >= kPage ? kPage : 64;
+    const size_t size = (std::max<size_t>(bytes_, 1) + alignment - 1) / alignment * alignment;
+    data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, size));
+    if (data_ == nullptr) throw std::bad_alloc();
+    if (alignment == kPage) madvise(data_, size, MADV_HUGEPAGE);  // a wish; no harm where refused
+  }
+  ~Aligned() override { std::free(data_); }
+  std::byte* data() override { return data_; }
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  size_t bytes_;
+  std::byte* data_ = nullptr;
+};
+
 Isa find_isa() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
@@ -23,6 +47,8 @@ Isa find_isa() {
 }
 
 }  // namespace
+
+std::shared_ptr<Storage> aligned_memory(int64_t bytes) { return std::make_shared<Aligned>(bytes); }
 
 Isa cpu_isa() {
   static const Isa isa = find_isa();

@@ -3,6 +3,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +37,9 @@ dnnl::memory::desc desc_of(const Shape& shape, Form form);
 dnnl::memory::data_type to_dnnl(DType dtype);
 /// One engine for the process.
 const dnnl::engine& engine();
+
+/// Memory at a multiple of 64 bytes, in huge pages where it is large.
+std::shared_ptr<Storage> aligned_memory(int64_t bytes);
 
 /// A value of a program; an index with a type of its own.
 struct Ref {
@@ -130,6 +134,10 @@ class LowerCall {
   /// A packed constant: `value` (row-major, f32, of these sizes) in oneDNN's own order. Made once
   /// for equal inputs.
   virtual Ref packed(const Tensor& value, const dnnl::memory::desc& as) = 0;
+  /// A constant that is made of `source` (a weight) in a way that `how` names: made once, also for
+  /// other shapes of the inputs.
+  virtual Ref prepared(const Tensor& source, const std::string& how,
+                       const std::function<Tensor()>& make) = 0;
   /// A contiguous piece of a value, which it shares memory with: from `offset` bytes on.
   virtual Ref part(Ref whole, const Shape& shape, Form form, int64_t offset) = 0;
   /// Puts `from` into `part`, in the same form. Where the planner can have `from` made in place,

@@ -1,39 +1,10 @@
 #include "rung/exec/onednn/frame.h"
 
-#include <sys/mman.h>
-
 #include <chrono>
-#include <cstdlib>
-#include <new>
 
 #include "rung/base/error.h"
 
 namespace rung::onednn {
-namespace {
-
-class Aligned : public Storage {
- public:
-  explicit Aligned(int64_t bytes) : bytes_(static_cast<size_t>(bytes)) {
-    constexpr size_t kPage = size_t{2} << 20;
-    const size_t alignment = bytes_ >= kPage ? kPage : 64;
-    const size_t size = (std::max<size_t>(bytes_, 1) + alignment - 1) / alignment * alignment;
-    data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, size));
-    if (data_ == nullptr) throw std::bad_alloc();
-    if (alignment == kPage) madvise(data_, size, MADV_HUGEPAGE);  // a wish; no harm where refused
-  }
-  ~Aligned() override { std::free(data_); }
-  std::byte* data() override { return data_; }
-  size_t bytes() const override { return bytes_; }
-
- private:
-  size_t bytes_;
-  std::byte* data_ = nullptr;
-};
-
-}  // namespace
-
-std::shared_ptr<Storage> aligned_memory(int64_t bytes) { return std::make_shared<Aligned>(bytes); }
-
 Frame::Frame(const Plan& plan)
     : plan_(plan), arena_(aligned_memory(plan.memory.bytes)), stream_(engine()) {
   const size_t count = plan.draft.steps.size();

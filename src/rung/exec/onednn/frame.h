@@ -9,9 +9,6 @@
 
 namespace rung::onednn {
 
-/// Memory at a multiple of 64 bytes, in huge pages where it is large.
-std::shared_ptr<Storage> aligned_memory(int64_t bytes);
-
 /// A draft whose steps are chosen and placed: all that runs share.
 struct Plan {
   Draft draft;

@@ -209,6 +209,10 @@ class Lowering::Call : public LowerCall {
     const Form form{value.dtype(), Layout::kPlain};
     return owner_.add_constant(value.shape(), form, owner_.packer_.packed(value, as));
   }
+  Ref prepared(const Tensor& source, const std::string& how,
+               const std::function<Tensor()>& make) override {
+    return constant(owner_.packer_.prepared(source, how, make));
+  }
   Ref part(Ref whole, const Shape& shape, Form form, int64_t offset) override {
     return owner_.draft_.add({.shape = shape,
                               .form = form,
@@ -351,16 +355,19 @@ void Lowering::lower_eagerly(const Group& group, const std::string& reason) {
 
 Tensor Packer::packed(const Tensor& value, const dnnl::memory::desc& to) {
   const auto from = desc_of(value.shape(), {value.dtype(), Layout::kPlain});
-  std::string key(reinterpret_cast<const char*>(&to.data), sizeof(to.data));
-  const std::byte* data = value.data();
-  key.append(reinterpret_cast<const char*>(&data), sizeof(data));
+  const std::string how(reinterpret_cast<const char*>(&to.data), sizeof(to.data));
+  return prepared(value, how, [&] { return packed_as(value, from, to); });
+}
+
+Tensor Packer::prepared(const Tensor& source, const std::string& how,
+                        const std::function<Tensor()>& make) {
+  const std::byte* data = source.data();
+  const std::string key = how + std::string(reinterpret_cast<const char*>(&data), sizeof(data));
   Made& made = made_[key];
-  const DType bytes = DType::kU8;
-  const auto size = static_cast<int64_t>(to.get_size());
-  if (auto storage = made.packed.lock()) return {bytes, {size}, storage};
-  const Tensor packed = packed_as(value, from, to);
-  made = {value.storage(), packed.storage()};
-  return packed;
+  if (auto storage = made.packed.lock()) return {made.dtype, made.shape, storage};
+  const Tensor tensor = make();
+  made = {source.storage(), tensor.storage(), tensor.dtype(), tensor.shape()};
+  return tensor;
 }
 
 Draft lower_graph(const Graph& graph, const Weights& weights, const CompileOptions& options,

@@ -12,11 +12,16 @@ class Packer {
  public:
   /// `value`, row-major, in the order that `to` asks for.
   Tensor packed(const Tensor& value, const dnnl::memory::desc& to);
+  /// What `make` makes of it, by the name of the way.
+  Tensor prepared(const Tensor& source, const std::string& how,
+                  const std::function<Tensor()>& make);
 
  private:
   struct Made {
     std::shared_ptr<Storage> source;  ///< kept, so that its address stays its own
     std::weak_ptr<Storage> packed;
+    DType dtype = DType::kU8;
+    Shape shape = {};
   };
   std::map<std::string, Made> made_;
 };

@@ -6,6 +6,7 @@
 #include "rung/base/text.h"
 #include "rung/ops/check.h"
 #include "rung/ops/conv/head_onednn.h"
+#include "rung/ops/conv/winograd.h"
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
 #include "rung/ops/post_ops.h"
@@ -83,13 +84,6 @@ bool is_slow(const std::string& implementation) {
 /// The operands of Step::in: x, (a weight that is not known), (a bias), those of the posts.
 size_t operands(const Problem& it) { return 1 + (it.known ? 0 : 1) + (it.bias ? 1 : 0); }
 
-/// oneDNN lists some implementations twice, which work in different ways: "name", "name 2".
-std::string unlike(std::string name, std::vector<std::string>& names) {
-  const auto before = std::count(names.begin(), names.end(), name);
-  names.push_back(name);
-  return before == 0 ? name : fmt::format("{} {}", name, before + 1);
-}
-
 Way way_of(Problem& it, const Forward::primitive_desc& pd, const std::string& name) {
   Way way{.name = name};
   size_t next = it.posts.in.size() + operands(it);  // behind the step's inputs
@@ -127,17 +121,51 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   try {
     Forward::primitive_desc pd(desc, attr, onednn::engine());
-    size_t found = 0;
     std::vector<std::string> names;
     do {
-      if (is_slow(pd.impl_info_str()) || found++ == most) return;
-      const std::string name = unlike(pd.impl_info_str(), names);
+      const std::string name = pd.impl_info_str();
+      if (is_slow(name) || names.size() == most) return;
+      // What comes from oneDNN's cache lists its implementations a second time.
+      if (std::find(names.begin(), names.end(), name) != names.end()) return;
+      names.push_back(name);
       if (only && name != *only) continue;
       ways.push_back(way_of(it, pd, name));
     } while (pd.next_impl());
   } catch (const dnnl::error&) {
     return;  // no implementation for this
   }
+}
+
+/// Our own Winograd kernel takes what oneDNN's does, in bf16 too, with posts that it knows.
+std::optional<onednn::Winograd> as_winograd(const Problem& it) {
+  const Window& window = it.window;
+  const bool blocked = it.src.layout == Layout::kBlocked && it.dst == it.src;
+  if (!blocked || !it.known || it.op.groups != 1 || window.kernel != Sizes{3, 3} ||
+      !all_are(window.stride, 1) || !all_are(window.dilation, 0) ||
+      !all_are(window.begin, window.begin[0]) || window.end != window.begin ||
+      window.begin[0] > 1 || !it.posts.args.empty() || !onednn::has_winograd(it.src.dtype)) {
+    return std::nullopt;
+  }
+  onednn::Winograd made{.x = it.call.in_type(0).shape,
+                        .outputs = it.call.out_type().shape[1],
+                        .pad = window.begin[0],
+                        .dtype = it.src.dtype};
+  if (it.bias) made.bias = it.call.known(2);
+  if (it.bias && !made.bias.defined()) return std::nullopt;
+  for (const onednn::Post& post : it.call.posts()) {
+    const auto* unary = std::get_if<Unary>(post.op);
+    const bool relu = unary != nullptr && unary->fn == UnaryFn::kRelu;
+    if (relu && !made.sum && !made.relu_first) {
+      made.relu_first = true;
+    } else if (relu && made.sum && !made.relu_last) {
+      made.relu_last = true;
+    } else if (post.operand && it.posts.over && !made.sum) {
+      made.sum = true;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return made;
 }
 
 std::string describe(const Problem& it) {
@@ -209,6 +237,11 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
     add_ways(it, dnnl::algorithm::convolution_winograd, 4, only, step.ways);
   }
   add_ways(it, dnnl::algorithm::convolution_direct, most, only, step.ways);
+  constexpr std::string_view kOurs = "winograd 2x2";
+  if (const auto ours = as_winograd(it); ours && call.measures() && (!only || *only == kOurs)) {
+    step.ways.push_back(
+        onednn::winograd_way(call, *ours, *it.known, operands(it) + it.posts.in.size()));
+  }
   if (step.ways.empty() && only) {  // remembered by a version that had more
     add_ways(it, dnnl::algorithm::convolution_direct, 1, std::nullopt, step.ways);
   }

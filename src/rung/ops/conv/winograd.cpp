@@ -1,0 +1,381 @@
+#include "rung/ops/conv/winograd.h"
+
+#include <fmt/format.h>
+#include <immintrin.h>
+#include <omp.h>
+
+#include <array>
+
+#include "rung/base/error.h"
+#include "rung/ops/kernel.h"
+
+// Everything of this file that computes runs behind has_winograd().
+#define RUNG_WIDE \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), always_inline)) inline
+
+namespace rung::onednn {
+namespace {
+
+constexpr int64_t kLanes = 16;          // channels of a block
+constexpr int64_t kColumns = 2;         // blocks of output channels at a time
+constexpr int64_t kRows = 12;           // tiles at a time: 24 sums fill the registers
+constexpr int64_t kPlaces = 16;         // of a transformed tile, 4×4
+constexpr int64_t kCache = 768 * 1024;  // bytes of transformed inputs that stay near
+
+int64_t blocks(int64_t channels) { return (channels + kLanes - 1) / kLanes; }
+
+/// Sizes that all parts of the kernel share.
+struct Sizes3x3 {
+  int64_t images, in_blocks, out_blocks, height, width, out_height, out_width, pad;
+  int64_t tiles_y, tiles_x, tiles;
+  int64_t column_groups;  ///< of kColumns blocks
+  bool relu_first, sum, relu_last;
+  int64_t channels() const { return in_blocks * kLanes; }
+};
+
+Sizes3x3 sizes_of(const Winograd& p) {
+  Sizes3x3 s{};
+  s.images = p.x[0];
+  s.in_blocks = blocks(p.x[1]);
+  s.out_blocks = blocks(p.outputs);
+  s.height = p.x[2];
+  s.width = p.x[3];
+  s.pad = p.pad;
+  s.out_height = s.height + 2 * p.pad - 2;
+  s.out_width = s.width + 2 * p.pad - 2;
+  s.tiles_y = (s.out_height + 1) / 2;
+  s.tiles_x = (s.out_width + 1) / 2;
+  s.tiles = s.images * s.tiles_y * s.tiles_x;
+  s.column_groups = (s.out_blocks + kColumns - 1) / kColumns;
+  s.relu_first = p.relu_first;
+  s.sum = p.sum;
+  s.relu_last = p.relu_last;
+  return s;
+}
+
+RUNG_WIDE __m512 load16(const float* p) { return _mm512_loadu_ps(p); }
+RUNG_WIDE __m512 load16(const Bf16* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+RUNG_WIDE void store16(float* p, __m512 v) { _mm512_storeu_ps(p, v); }
+RUNG_WIDE void store16(Bf16* p, __m512 v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
+}
+
+/// Bᵀ d B of one tile and block of channels, into places `stride` elements apart.
+template <typename T>
+RUNG_WIDE void transform_input(const Sizes3x3& s, const T* plane, int64_t y0, int64_t x0, T* to,
+                               int64_t stride) {
+  __m512 rows[4][4];
+  for (int64_t x = 0; x < 4; ++x) {
+    __m512 d[4];
+    for (int64_t y = 0; y < 4; ++y) {
+      const int64_t v = y0 + y, u = x0 + x;
+      const bool inside = v >= 0 && v < s.height && u >= 0 && u < s.width;
+      d[y] = inside ? load16(plane + (v * s.width + u) * kLanes) : _mm512_setzero_ps();
+    }
+    rows[0][x] = _mm512_sub_ps(d[0], d[2]);
+    rows[1][x] = _mm512_add_ps(d[1], d[2]);
+    rows[2][x] = _mm512_sub_ps(d[2], d[1]);
+    rows[3][x] = _mm512_sub_ps(d[1], d[3]);
+  }
+  for (int64_t y = 0; y < 4; ++y) {
+    const auto& r = rows[y];
+    store16(to + (4 * y + 0) * stride, _mm512_sub_ps(r[0], r[2]));
+    store16(to + (4 * y + 1) * stride, _mm512_add_ps(r[1], r[2]));
+    store16(to + (4 * y + 2) * stride, _mm512_sub_ps(r[2], r[1]));
+    store16(to + (4 * y + 3) * stride, _mm512_sub_ps(r[1], r[3]));
+  }
+}
+
+/// Sums of kR tiles and kColumns blocks over all channels. f32: one channel at a time.
+template <int64_t kR>
+RUNG_WIDE void multiply(const float* a, const float* b, int64_t channels, float* c) {
+  __m512 sums[kR][kColumns];
+  for (auto& row : sums) {
+    for (auto& sum : row) sum = _mm512_setzero_ps();
+  }
+  for (int64_t k = 0; k < channels; ++k) {
+    const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + kLanes);
+    b += kColumns * kLanes;
+#pragma GCC unroll 12
+    for (int64_t r = 0; r < kR; ++r) {
+      const __m512 x = _mm512_set1_ps(a[r * channels + k]);
+      sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
+    }
+  }
+#pragma GCC unroll 12
+  for (int64_t r = 0; r < kR; ++r) {
+    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
+    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
+  }
+}
+
+/// bf16: two channels at a time, side by side in memory.
+template <int64_t kR>
+RUNG_WIDE void multiply(const Bf16* a, const Bf16* b, int64_t channels, float* c) {
+  __m512 sums[kR][kColumns];
+  for (auto& row : sums) {
+    for (auto& sum : row) sum = _mm512_setzero_ps();
+  }
+  const auto* pairs = reinterpret_cast<const int32_t*>(a);
+  for (int64_t k = 0; k < channels / 2; ++k) {
+    const auto b0 = (__m512bh)_mm512_load_si512(b);
+    const auto b1 = (__m512bh)_mm512_load_si512(b + 2 * kLanes);
+    b += 2 * kColumns * kLanes;
+#pragma GCC unroll 12
+    for (int64_t r = 0; r < kR; ++r) {
+      const auto x = (__m512bh)_mm512_set1_epi32(pairs[r * (channels / 2) + k]);
+      sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, b0);
+      sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, b1);
+    }
+  }
+#pragma GCC unroll 12
+  for (int64_t r = 0; r < kR; ++r) {
+    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
+    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
+  }
+}
+
+/// The same for a number of tiles that is known at run time alone.
+template <typename T, int64_t kR = kRows>
+RUNG_WIDE void multiply_rest(const T* a, const T* b, int64_t channels, float* c, int64_t rows) {
+  if constexpr (kR > 0) {
+    if (rows == kR) return multiply<kR>(a, b, channels, c);
+    multiply_rest<T, kR - 1>(a, b, channels, c, rows);
+  }
+}
+
+RUNG_WIDE __m512 positive(__m512 v) {
+  // NaN stays: a maximum gives its second operand then.
+  return _mm512_max_ps(_mm512_setzero_ps(), v);
+}
+
+/// Aᵀ m A of one tile and block, bias and posts, into the map; what lies outside is left out.
+template <typename T>
+RUNG_WIDE void transform_output(const Sizes3x3& s, const float* m, int64_t stride, __m512 bias,
+                                T* plane, int64_t y0, int64_t x0) {
+  __m512 rows[2][4];
+  for (int64_t x = 0; x < 4; ++x) {
+    const __m512 m0 = _mm512_load_ps(m + x * stride), m1 = _mm512_load_ps(m + (4 + x) * stride);
+    const __m512 m2 = _mm512_load_ps(m + (8 + x) * stride);
+    const __m512 m3 = _mm512_load_ps(m + (12 + x) * stride);
+    rows[0][x] = _mm512_add_ps(_mm512_add_ps(m0, m1), m2);
+    rows[1][x] = _mm512_sub_ps(_mm512_sub_ps(m1, m2), m3);
+  }
+  for (int64_t y = 0; y < 2 && y0 + y < s.out_height; ++y) {
+    const auto& r = rows[y];
+    const __m512 pair[2] = {_mm512_add_ps(_mm512_add_ps(r[0], r[1]), r[2]),
+                            _mm512_sub_ps(_mm512_sub_ps(r[1], r[2]), r[3])};
+    for (int64_t x = 0; x < 2 && x0 + x < s.out_width; ++x) {
+      T* to = plane + ((y0 + y) * s.out_width + x0 + x) * kLanes;
+      __m512 v = _mm512_add_ps(pair[x], bias);
+      if (s.relu_first) v = positive(v);
+      if (s.sum) v = _mm512_add_ps(v, load16(to));
+      if (s.relu_last) v = positive(v);
+      store16(to, v);
+    }
+  }
+}
+
+struct Tile {
+  int64_t image, y, x;  ///< of the output's corner
+};
+RUNG_WIDE Tile tile_at(const Sizes3x3& s, int64_t i) {
+  const int64_t row = i / s.tiles_x;
+  return {row / s.tiles_y, row % s.tiles_y * 2, i % s.tiles_x * 2};
+}
+
+/// One run of the kernel.
+template <typename T>
+struct Run {
+  const Sizes3x3& s;
+  const T* x;
+  const T* weights;  ///< [column group][16][C (in pairs)][32 (× 2)]
+  const float* bias;
+  T* y;
+
+  /// Tiles first … first + count of some blocks of channels, as [16][count][C].
+  RUNG_WIDE void transform(int64_t first, int64_t count, int64_t begin, int64_t end, T* u) const {
+    for (int64_t i = 0; i < count; ++i) {
+      const Tile tile = tile_at(s, first + i);
+      for (int64_t b = begin; b < end; ++b) {
+        const T* plane = x + (tile.image * s.in_blocks + b) * s.height * s.width * kLanes;
+        transform_input(s, plane, tile.y - s.pad, tile.x - s.pad, u + i * s.channels() + b * kLanes,
+                        count * s.channels());
+      }
+    }
+  }
+
+  /// One group of output channels of those tiles. `m` has room for kPlaces · kRows · 32 sums.
+  RUNG_WIDE void columns(int64_t group, int64_t first, int64_t count, const T* u, float* m) const {
+    constexpr int64_t kWide = kColumns * kLanes;
+    const T* b = weights + group * kPlaces * s.channels() * kWide;
+    const int64_t blocks_here = std::min(kColumns, s.out_blocks - group * kColumns);
+    for (int64_t i = 0; i < count; i += kRows) {
+      const int64_t rows = std::min(kRows, count - i);
+      for (int64_t place = 0; place < kPlaces; ++place) {
+        multiply_rest(u + (place * count + i) * s.channels(), b + place * s.channels() * kWide,
+                      s.channels(), m + place * kRows * kWide, rows);
+      }
+      for (int64_t r = 0; r < rows; ++r) {
+        const Tile tile = tile_at(s, first + i + r);
+        for (int64_t k = 0; k < blocks_here; ++k) {
+          const int64_t block = group * kColumns + k;
+          T* plane = y + (tile.image * s.out_blocks + block) * s.out_height * s.out_width * kLanes;
+          const __m512 shift = _mm512_loadu_ps(bias + block * kLanes);
+          transform_output(s, m + r * kWide + k * kLanes, kRows * kWide, shift, plane, tile.y,
+                           tile.x);
+        }
+      }
+    }
+  }
+};
+
+/// How the work is cut: all tiles at once and threads share the columns, so that weights are read
+/// once; or, where the transformed inputs would leave the cache, chunks of tiles that threads do
+/// alone.
+struct Cut {
+  bool shared = true;
+  int64_t chunk = 0;  ///< tiles
+  int64_t u_bytes = 0, m_bytes = 0;
+  int64_t threads = 1;
+  int64_t scratch() const { return (shared ? 1 : threads) * u_bytes + threads * m_bytes; }
+};
+
+Cut cut_of(const Sizes3x3& s, int64_t element) {
+  const int64_t per_tile = kPlaces * s.channels() * element;
+  Cut cut{.threads = omp_get_max_threads()};
+  cut.m_bytes = kPlaces * kRows * kColumns * kLanes * static_cast<int64_t>(sizeof(float));
+  cut.shared = s.tiles * per_tile <= kCache * cut.threads;
+  cut.chunk = cut.shared ? s.tiles : std::max(kRows, kCache / 2 / per_tile / kRows * kRows);
+  cut.u_bytes = (cut.chunk * per_tile + 63) / 64 * 64;
+  return cut;
+}
+
+template <typename T>
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), flatten)) void
+transform_part(const Run<T>& run, int64_t first, int64_t count, int64_t begin, int64_t end, T* u) {
+  run.transform(first, count, begin, end, u);
+}
+template <typename T>
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), flatten)) void column_part(
+    const Run<T>& run, int64_t group, int64_t first, int64_t count, const T* u, float* m) {
+  run.columns(group, first, count, u, m);
+}
+
+template <typename T>
+Kernel winograd_kernel(const Sizes3x3& s, const Cut& cut, size_t weights_at, size_t bias_at) {
+  return [=](const Pointers& at) {
+    std::byte* m_begin = at.scratch + (cut.shared ? 1 : cut.threads) * cut.u_bytes;
+    const auto m_of = [&] {
+      return reinterpret_cast<float*>(m_begin + omp_get_thread_num() * cut.m_bytes);
+    };
+    const Run<T> run{
+        s, reinterpret_cast<const T*>(at.in[0]), reinterpret_cast<const T*>(at.in[weights_at]),
+        reinterpret_cast<const float*>(at.in[bias_at]), reinterpret_cast<T*>(at.out[0])};
+    if (cut.shared) {
+      auto* u = reinterpret_cast<T*>(at.scratch);
+      parallel_for(s.in_blocks, 1, [&](int64_t begin, int64_t end) {
+        transform_part(run, 0, s.tiles, begin, end, u);
+      });
+      parallel_for(s.column_groups, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t g = begin; g < end; ++g) column_part(run, g, 0, s.tiles, u, m_of());
+      });
+      return;
+    }
+    const int64_t chunks = (s.tiles + cut.chunk - 1) / cut.chunk;
+    parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+      auto* u = reinterpret_cast<T*>(at.scratch + omp_get_thread_num() * cut.u_bytes);
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        const int64_t first = chunk * cut.chunk, count = std::min(cut.chunk, s.tiles - first);
+        transform_part(run, first, count, 0, s.in_blocks, u);
+        for (int64_t g = 0; g < s.column_groups; ++g) column_part(run, g, first, count, u, m_of());
+      }
+    });
+  };
+}
+
+/// G g Gᵀ for one pair of channels.
+std::array<float, kPlaces> transformed(const float* g) {
+  float rows[4][3];
+  for (int x = 0; x < 3; ++x) {
+    const float a = g[x], b = g[3 + x], c = g[6 + x];
+    rows[0][x] = a;
+    rows[1][x] = (a + b + c) / 2;
+    rows[2][x] = (a - b + c) / 2;
+    rows[3][x] = c;
+  }
+  std::array<float, kPlaces> to{};
+  for (size_t y = 0; y < 4; ++y) {
+    const float a = rows[y][0], b = rows[y][1], c = rows[y][2];
+    to[4 * y] = a;
+    to[4 * y + 1] = (a + b + c) / 2;
+    to[4 * y + 2] = (a - b + c) / 2;
+    to[4 * y + 3] = c;
+  }
+  return to;
+}
+
+/// The weights [O, C, 3, 3] as Run reads them.
+template <typename T>
+void pack_weights(const Sizes3x3& s, const Tensor& weight, T* to) {
+  const auto from = weight.as<float>();
+  const int64_t outputs = weight.shape()[0], channels = weight.shape()[1];
+  constexpr int64_t kWide = kColumns * kLanes;
+  constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;  // neighbouring channels lie side by side
+  parallel_for(s.column_groups, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t group = begin; group < end; ++group) {
+      for (int64_t c = 0; c < s.channels(); ++c) {
+        for (int64_t o = 0; o < kWide; ++o) {
+          const int64_t output = group * kWide + o;
+          std::array<float, kPlaces> values{};
+          if (output < outputs && c < channels) {
+            values = transformed(from.data() + (output * channels + c) * 9);
+          }
+          for (int64_t place = 0; place < kPlaces; ++place) {
+            const int64_t row = (group * kPlaces + place) * s.channels() / kPair + c / kPair;
+            store(to + (row * kWide + o) * kPair + c % kPair, values[static_cast<size_t>(place)]);
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+
+bool has_winograd(DType dtype) {
+  if (cpu_isa() != Isa::kAvx512 || channel_block() != kLanes) return false;
+  // The transforms are compiled for both types with instructions of the second.
+  return (dtype == DType::kF32 || dtype == DType::kBF16) && __builtin_cpu_supports("avx512bf16");
+}
+
+Way winograd_way(LowerCall& call, const Winograd& problem, const Tensor& weight, size_t first) {
+  const Sizes3x3 s = sizes_of(problem);
+  const Cut cut = cut_of(s, size_of(problem.dtype));
+  Way way{.name = "winograd 2x2", .scratch = cut.scratch(), .error = 1e-6};
+  constexpr int64_t kWide = kColumns * kLanes;
+  with_floating(problem.dtype, [&]<typename T>(T) {
+    const int64_t count = s.column_groups * kPlaces * s.channels() * kWide;
+    const auto bytes = count * static_cast<int64_t>(sizeof(T));
+    way.constants.push_back(
+        call.prepared(weight, fmt::format("winograd 2x2 {}", name(problem.dtype)), [&] {
+          Tensor packed(DType::kU8, {bytes}, aligned_memory(bytes));
+          pack_weights(s, weight, reinterpret_cast<T*>(packed.data()));
+          return packed;
+        }));
+    way.kernel = winograd_kernel<T>(s, cut, first, first + 1);
+  });
+  // The bias filled up to whole groups, zeros where there is none.
+  Tensor bias(DType::kF32, {s.column_groups * kWide});
+  for (int64_t o = 0; o < problem.outputs && problem.bias.defined(); ++o) {
+    bias.set(o, problem.bias.at(o));
+  }
+  way.constants.push_back(call.constant(bias));
+  return way;
+}
+
+}  // namespace rung::onednn
