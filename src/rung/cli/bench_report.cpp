@@ -136,12 +136,10 @@ std::string to_json(const BenchReport& report) {
 std::string to_svg(const BenchReport& report) {
   BarChart chart{.title = fmt::format("{}, {} thread{}", report.network, report.threads,
                                       report.threads == 1 ? "" : "s"),
-                 .y_label = "ms a run (median; quartiles)"};
+                 .y_label = "ms a run (median)"};
   for (const BenchRow& row : report.rows) {
     if (!row.error.empty()) continue;
-    chart.bars.push_back({.label = row.name,
-                          .value = median(row.ms),
-                          .spread = (quantile(row.ms, 0.75) - quantile(row.ms, 0.25)) / 2});
+    chart.bars.push_back({.label = row.name, .value = median(row.ms)});
   }
   return bar_chart_svg(chart);
 }

@@ -11,6 +11,7 @@ namespace rung {
 namespace {
 
 constexpr double kWidth = 560, kHeight = 380;
+constexpr size_t kLongestLabel = 28;
 constexpr double kLeft = 68, kRight = 20, kTop = 56, kBottom = 52;
 constexpr std::string_view kAxisColor = "#64748b", kGridColor = "#e2e8f0";
 // Beyond these a curve's range is drawn cut: coordinates stay far from overflow.
@@ -193,7 +194,7 @@ svg::Writer draw(const LineChart& chart) {
 void draw_bar(svg::Writer& out, const Bar& bar, const Scale& y, double center, double width,
               std::string_view color) {
   const double zero = y.position(0);
-  out.text(center, kHeight - kBottom + 18, svg::shorten(bar.label, 24),
+  out.text(center, kHeight - kBottom + 18, svg::shorten(bar.label, kLongestLabel),
            {.size = 11, .anchor = svg::Anchor::kMiddle});
   if (!y.accepts(bar.value)) {
     out.text(center, zero - 6, "n/a",
@@ -250,9 +251,11 @@ std::string bar_chart_svg(const BarChart& chart) {
     range.add(bar.value - spread);
     range.add(bar.value + spread);
   }
-  const double slot =
-      std::max(84.0, (kWidth - kLeft - kRight) /
-                         static_cast<double>(std::max<size_t>(chart.bars.size(), 1)));
+  double slot = std::max(84.0, (kWidth - kLeft - kRight) /
+                                   static_cast<double>(std::max<size_t>(chart.bars.size(), 1)));
+  for (const auto& bar : chart.bars) {
+    slot = std::max(slot, svg::text_width(svg::shorten(bar.label, kLongestLabel), 11) + 16);
+  }
   const double right = kLeft + slot * static_cast<double>(std::max<size_t>(chart.bars.size(), 1));
   const Scale x{.first = kLeft, .last = right};
   const Scale y = value_scale(range, kHeight - kBottom, kTop + 12);
