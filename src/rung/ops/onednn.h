@@ -96,6 +96,13 @@ struct Post {
   bool swapped = false;  ///< the running value is the Binary's second operand
 };
 
+/// A batch norm in front of a convolution that does it while it reads (`takes_norm`).
+struct Prologue {
+  const ops::BatchNorm* norm = nullptr;
+  size_t first_input = 0;  ///< of the call: the norm's own inputs behind x, in its order
+  bool relu = false;       ///< between the two
+};
+
 /// One node of a graph on its way into a program, with the pointwise ops that were fused behind it.
 /// Rules (`lower`) ask for inputs in the form that they like, say how the outputs lie, and add
 /// steps. What they ask for is a value of its own: a reorder is added where it lies otherwise.
@@ -107,6 +114,8 @@ class LowerCall {
   virtual std::span<const TensorType> in_types() const = 0;
   virtual std::span<const TensorType> out_types() const = 0;
   virtual std::span<const Post> posts() const = 0;
+  virtual const Prologue* prologue() const = 0;  ///< or null
+  virtual size_t own_inputs() const = 0;         ///< of the op itself
   /// Row-major, in the graph's type, where the value is known when compiling; else undefined.
   virtual Tensor known(size_t input) = 0;
 

@@ -55,7 +55,7 @@ Model fold_constants(const Model& model, const CompileOptions& options) {
   PlanCache cache({});
   std::vector<Tensor> values;
   try {
-    const Model part{extract(model.graph, outputs), model.weights, {}};
+    const Prepared part{.model = {extract(model.graph, outputs), model.weights, {}}, .notes = {}};
     const auto compiled = compile_for(part, {}, {}, plain, packer, cache);
     std::vector<std::byte*> memory;
     for (const TensorType& type : compiled->outputs) {

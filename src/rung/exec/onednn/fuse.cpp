@@ -1,8 +1,10 @@
 #include "rung/exec/onednn/fuse.h"
 
 #include <algorithm>
+#include <map>
 #include <type_traits>
 
+#include "rung/ops/conv/normed_product.h"
 #include "rung/ops/conv/patch_onednn.h"
 #include "rung/ops/pointwise.h"
 #include "rung/ops/post_ops.h"
@@ -52,6 +54,7 @@ class Fuser {
       const Node& node = graph_.nodes()[i];
       if (taken[i] || is_leaf(node.op)) continue;
       Group group{.nodes = {graph_.id(i)}, .inputs = node.inputs};
+      group.own_inputs = node.inputs.size();
       extend(group, taken);
       at[static_cast<size_t>(group.nodes.back().index)].push_back(std::move(group));
     }
@@ -59,6 +62,7 @@ class Fuser {
     for (auto& groups : at) {
       for (Group& group : groups) ordered.push_back(std::move(group));
     }
+    take_norms(ordered);
     return ordered;
   }
 
@@ -103,6 +107,53 @@ class Fuser {
     group.nodes.push_back(next);
     group.posts.push_back(post);
     return true;
+  }
+
+  /// Norms that a convolution does while it reads: their groups become its prologue.
+  void take_norms(std::vector<Group>& groups) {
+    std::map<NodeId, size_t> by_last;
+    std::vector<bool> gone(groups.size(), false);
+    for (size_t i = 0; i < groups.size(); ++i) by_last[groups[i].nodes.back()] = i;
+    for (Group& group : groups) {
+      const auto front = by_last.find(group.inputs.empty() ? NodeId{-1} : group.inputs[0].node);
+      if (front == by_last.end() || !takes(group, groups[front->second])) continue;
+      const Group& norm = groups[front->second];
+      group.prologue = {.norm = graph_.op_as<ops::BatchNorm>(norm.nodes[0]),
+                        .first_input = group.inputs.size(),
+                        .relu = !norm.posts.empty()};
+      group.inputs[0] = norm.inputs[0];
+      group.inputs.insert(group.inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
+      group.in_front = norm.nodes;
+      gone[front->second] = true;
+    }
+    std::vector<Group> kept;
+    for (size_t i = 0; i < groups.size(); ++i) {
+      if (!gone[i]) kept.push_back(std::move(groups[i]));
+    }
+    groups = std::move(kept);
+  }
+
+  bool is_relu_or_nothing(const std::vector<Post>& posts) const {
+    if (posts.size() != 1) return posts.empty();
+    const auto* unary = std::get_if<ops::Unary>(posts[0].op);
+    return unary != nullptr && unary->fn == ops::UnaryFn::kRelu;
+  }
+  bool all_known(const std::vector<Value>& inputs) const {
+    return std::all_of(inputs.begin() + 1, inputs.end(), [&](Value value) {
+      return graph_.op_as<ops::Param>(value.node) != nullptr;
+    });
+  }
+  bool takes(const Group& group, const Group& front) const {
+    const auto* conv = graph_.op_as<ops::Conv>(group.nodes[0]);
+    const auto* norm = graph_.op_as<ops::BatchNorm>(front.nodes[0]);
+    if (conv == nullptr || norm == nullptr || !norm->track) return false;
+    const NodeId last = front.nodes.back();
+    return users_.of(last).size() == 1 && !output_[static_cast<size_t>(last.index)] &&
+           is_relu_or_nothing(group.posts) && is_relu_or_nothing(front.posts) &&
+           all_known(group.inputs) && all_known(front.inputs) &&
+           graph_.type(group.inputs[0]).dtype == DType::kF32 &&
+           takes_norm(*conv, graph_.type(group.inputs[0]).shape,
+                      graph_.type(group.inputs[1]).shape);
   }
 
   static bool fits(Taker kind, const Group& group, const Post& post, const Shape& operand,

@@ -150,9 +150,11 @@ class Lowering::Call : public LowerCall {
   Call(Lowering& owner, const Group& group, size_t index)
       : owner_(owner), group_(group), group_index_(index) {
     for (const Value value : group.inputs) in_types_.push_back(owner.graph_.type(value));
-    for (const NodeId id : group.nodes) {
-      if (!nodes_.empty()) nodes_ += " + ";
-      nodes_ += owner.graph_.node(id).name;
+    for (const auto& nodes : {group.in_front, group.nodes}) {
+      for (const NodeId id : nodes) {
+        if (!nodes_.empty()) nodes_ += " + ";
+        nodes_ += owner.graph_.node(id).name;
+      }
     }
     const Node& root = owner.graph_.node(group.nodes[0]);
     std::vector<TensorType> types;
@@ -163,6 +165,10 @@ class Lowering::Call : public LowerCall {
   std::span<const TensorType> in_types() const override { return in_types_; }
   std::span<const TensorType> out_types() const override { return last().types; }
   std::span<const Post> posts() const override { return group_.posts; }
+  const Prologue* prologue() const override {
+    return group_.prologue ? &*group_.prologue : nullptr;
+  }
+  size_t own_inputs() const override { return group_.own_inputs; }
   Tensor known(size_t input) override { return owner_.known(group_.inputs[input]).tensor; }
 
   Form form(size_t input) const override { return owner_.form_of(group_.inputs[input]); }
@@ -318,9 +324,11 @@ Kernel eager_kernel(FallbackRun run, std::vector<TensorType> in, std::vector<Ten
 
 void Lowering::lower_eagerly(const Group& group, const std::string& reason) {
   const Node& root = graph_.node(group.nodes[0]);
+  std::vector<NodeId> nodes = group.in_front;
+  nodes.insert(nodes.end(), group.nodes.begin(), group.nodes.end());
   if (!options_.fallback) {
     refusals_.push_back(fmt::format("{} ({}): {}", root.name, op_name(root.op), reason));
-    for (const NodeId id : group.nodes) {  // so that what follows can be looked at, too
+    for (const NodeId id : nodes) {  // so that what follows can be looked at, too
       for (size_t k = 0; k < graph_.node(id).types.size(); ++k) {
         const TensorType& type = graph_.node(id).types[k];
         const Form form{type.dtype, Layout::kPlain};
@@ -330,7 +338,7 @@ void Lowering::lower_eagerly(const Group& group, const std::string& reason) {
     }
     return;
   }
-  for (const NodeId id : group.nodes) {
+  for (const NodeId id : nodes) {
     const Node& node = graph_.node(id);
     Step step{.what = fmt::format("{}, run by LibTorch: {}", op_name(node.op), reason)};
     std::vector<TensorType> in;

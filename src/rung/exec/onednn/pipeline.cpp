@@ -1,10 +1,13 @@
 #include "rung/exec/onednn/pipeline.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <set>
 
 #include "rung/base/error.h"
+#include "rung/base/text.h"
 #include "rung/exec/onednn/fold_constants.h"
 #include "rung/exec/onednn/measure.h"
 #include "rung/exec/onednn/places.h"
@@ -20,6 +23,18 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Which nodes that compute something a pass did away with.
+void note_gone(const Graph& before, const Graph& after, std::string_view why,
+               std::vector<std::string>& notes) {
+  std::vector<std::string> names;
+  for (const Node& node : before.nodes()) {
+    if (is_leaf(node.op)) continue;
+    const auto left = after.find(node.name);
+    if (!left || is_leaf(after.node(*left).op)) names.push_back(node.name);
+  }
+  if (!names.empty()) notes.push_back(fmt::format("{}: {}", why, join(names, ", ")));
 }
 
 /// Results lie in the caller's memory: where they are made, if that is a value of its own.
@@ -87,19 +102,27 @@ CompileReport report_of(const Plan& plan, const std::vector<std::vector<std::str
 
 }  // namespace
 
-Model prepare(const Model& model, const CompileOptions& options) {
-  Model prepared = model;
-  prepared.graph = pad_before_conv(extract(model.graph, model.graph.outputs()));
-  return fold_batch_norm(fold_constants(prepared, options));
+Prepared prepare(const Model& model, const CompileOptions& options) {
+  Prepared made;
+  Model needed = model;
+  needed.graph = pad_before_conv(extract(model.graph, model.graph.outputs()));
+  const Model folded = fold_constants(needed, options);
+  note_gone(needed.graph, folded.graph, "computed now, from weights alone", made.notes);
+  made.model = fold_batch_norm(folded);
+  note_gone(folded.graph, made.model.graph, "folded into the weights of a neighbour", made.notes);
+  return made;
 }
 
-std::unique_ptr<Compiled> compile_for(const Model& prepared, const std::vector<std::string>& names,
+std::unique_ptr<Compiled> compile_for(const Prepared& prepared,
+                                      const std::vector<std::string>& names,
                                       const InputShapes& shapes, const CompileOptions& options,
                                       Packer& packer, PlanCache& cache) {
   const auto start = Clock::now();
-  Model model = prepared;  // weights are shared, not copied
-  if (!shapes.empty()) model.graph = resize_inputs(prepared.graph, shapes);
-  model = drop_identities(model);
+  Model sized = prepared.model;  // weights are shared, not copied
+  if (!shapes.empty()) sized.graph = resize_inputs(prepared.model.graph, shapes);
+  const Model model = drop_identities(sized);
+  std::vector<std::string> notes = prepared.notes;
+  note_gone(sized.graph, model.graph, "left out: nothing changes there at these sizes", notes);
   const Graph& graph = model.graph;
   auto made = std::make_unique<Compiled>();
   for (const NodeId id : graph.inputs()) {
@@ -121,6 +144,7 @@ std::unique_ptr<Compiled> compile_for(const Model& prepared, const std::vector<s
   for (DraftStep& it : plan.draft.steps) it.step.ways.resize(1);
   drop_constants(plan.draft);
   plan.memory = plan_memory(plan.draft);
+  plan.draft.notes.insert(plan.draft.notes.begin(), notes.begin(), notes.end());
   made->report = report_of(plan, considered);
   made->report.measure_s = measured;
   made->report.compile_s = seconds_since(start);

@@ -9,7 +9,11 @@
 namespace rung::onednn {
 
 /// What holds for every shape: weights folded where they can be, nodes that no output needs gone.
-Model prepare(const Model& model, const CompileOptions& options);
+struct Prepared {
+  Model model;
+  std::vector<std::string> notes;
+};
+Prepared prepare(const Model& model, const CompileOptions& options);
 
 /// A program for one set of input shapes.
 struct Compiled {
@@ -24,7 +28,8 @@ struct Compiled {
 
 /// The pipeline: from a prepared network to steps with places, for these input shapes. `names` are
 /// the inputs of the network as it was given, in order.
-std::unique_ptr<Compiled> compile_for(const Model& prepared, const std::vector<std::string>& names,
+std::unique_ptr<Compiled> compile_for(const Prepared& prepared,
+                                      const std::vector<std::string>& names,
                                       const InputShapes& shapes, const CompileOptions& options,
                                       Packer& packer, PlanCache& cache);
 

@@ -95,8 +95,8 @@ struct Program::Impl {
     }
     InputShapes sizes;
     for (size_t i = 0; i < names.size(); ++i) {
-      const auto id = prepared.graph.find(names[i]);
-      if (id && shapes[i] != prepared.graph.type({*id, 0}).shape) sizes[names[i]] = shapes[i];
+      const auto id = prepared.model.graph.find(names[i]);
+      if (id && shapes[i] != prepared.model.graph.type({*id, 0}).shape) sizes[names[i]] = shapes[i];
     }
     const ThreadScope threads(options.threads);
     std::shared_ptr<Compiled> made =
@@ -139,7 +139,7 @@ struct Program::Impl {
   const Graph graph;
   CompileOptions options;
   std::vector<std::string> names;
-  Model prepared;
+  onednn::Prepared prepared;
 
   std::mutex mutex;  ///< guards what follows
   onednn::Packer packer;

@@ -63,13 +63,18 @@ TEST(Program, RefusesWhatDoesNotFit) {
   const Tensor unread = random({1});
   EXPECT_EQ(user_error([&] { program.run({unread}); }),
             "the network takes 2 inputs (\"x\", \"unread\"), not 1");
-  EXPECT_NE(user_error([&] { program.run({random({2, 3}), unread}); }).find("input \"x\" is f32[2, 3]"),
+  EXPECT_NE(user_error([&] {
+              program.run({random({2, 3}), unread});
+            }).find("input \"x\" is f32[2, 3]"),
             std::string::npos);
-  EXPECT_NE(user_error([&] { program.run({Tensor(), unread}); }).find("has no value"),
+  EXPECT_NE(user_error([&] {
+              program.run({Tensor(), unread});
+            }).find("has no value"),
             std::string::npos);
   std::vector<Tensor> outputs = {Tensor(DType::kF32, {2, 3, 5})};
-  EXPECT_NE(user_error([&] { program.run({random({2, 3, 4}), unread}, outputs); })
-                .find("the tensor given for it is not"),
+  EXPECT_NE(user_error([&] {
+              program.run({random({2, 3, 4}), unread}, outputs);
+            }).find("the tensor given for it is not"),
             std::string::npos);
   Model lacking = zoo("mlp");
   EXPECT_NE(user_error([&] { compile(lacking, kPlain); }).find("has no value"), std::string::npos);
@@ -81,7 +86,8 @@ TEST(Program, OutputsMayBeInputsConstantsAndTheSameTwice) {
   const auto c = model.graph.add("c", ops::Constant{Tensor::f32({2}, {5, 6})}, {});
   const auto y = model.graph.add("y", ops::Unary{ops::UnaryFn::kNeg}, {{x, 0}});
   const auto view = model.graph.add("view", ops::Reshape{{3, 2}}, {{y, 0}});
-  for (const auto& [name, id] : {std::pair{"x", x}, {"c", c}, {"y", y}, {"again", y}, {"view", view}}) {
+  for (const auto& [name, id] :
+       {std::pair{"x", x}, {"c", c}, {"y", y}, {"again", y}, {"view", view}}) {
     model.graph.add_output(name, {id, 0});
   }
   const Tensor input = random({2, 3});

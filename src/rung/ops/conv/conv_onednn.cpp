@@ -6,6 +6,8 @@
 #include "rung/base/text.h"
 #include "rung/ops/check.h"
 #include "rung/ops/conv/head_onednn.h"
+#include "rung/ops/conv/normed_product.h"
+#include "rung/ops/conv/tiles.h"
 #include "rung/ops/conv/winograd.h"
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
@@ -143,7 +145,7 @@ std::optional<onednn::Winograd> as_winograd(const Problem& it) {
   if (!blocked || !it.known || it.op.groups != 1 || window.kernel != Sizes{3, 3} ||
       !all_are(window.stride, 1) || !all_are(window.dilation, 0) ||
       !all_are(window.begin, window.begin[0]) || window.end != window.begin ||
-      window.begin[0] > 1 || !it.posts.args.empty() || !onednn::has_winograd(it.src.dtype)) {
+      window.begin[0] > 1 || !it.posts.args.empty() || !onednn::has_tiles(it.src.dtype)) {
     return std::nullopt;
   }
   onednn::Winograd made{.x = it.call.in_type(0).shape,
@@ -208,11 +210,7 @@ Problem problem_of(const Conv& op, LowerCall& call, Layout layout) {
   it.dst = {dtype, layout};
   it.weight = grouped(weight, op.groups);
   if (const Tensor known = call.known(1); known.defined()) it.known = known;
-  it.bias = call.in_types().size() -
-                static_cast<size_t>(std::count_if(
-                    call.posts().begin(), call.posts().end(),
-                    [](const onednn::Post& post) { return post.operand.has_value(); })) >
-            2;
+  it.bias = call.own_inputs() > 2;
   return it;
 }
 
@@ -265,6 +263,7 @@ void lower(const Conv& op, LowerCall& call) {
   if (call.in_type(0).elements() == 0 || call.out_type().elements() == 0) {
     call.give_up("convolutions of empty maps have no kernel");
   }
+  if (call.prologue() != nullptr) return onednn::lower_normed_product(call);
   if (lower_head(op, call)) return;
   if (fits_blocks(op, weight) && lower_as(op, call, Layout::kBlocked)) return;
   if (lower_as(op, call, Layout::kPlain)) return;

@@ -58,7 +58,7 @@ bool lower_primitive(const ConvTranspose& op, LowerCall& call, Layout layout) {
   const Window window = window_of(op, x.size() - 2);
   const Form form{DType::kF32, layout};
   const Tensor weight = swapped(call.known(1), op.groups);
-  const bool has_bias = call.in_types().size() > 2;
+  const bool has_bias = call.own_inputs() > 2;
   const auto src = desc_of(x, form), dst = desc_of(call.out_type().shape, form);
   const memory::desc weights(weight.shape(), memory::data_type::f32, memory::format_tag::any);
   const memory::desc bias = has_bias ? desc_of({call.out_type().shape[1]}, {}) : memory::desc();
@@ -174,7 +174,7 @@ void lower_loops(const ConvTranspose& op, LowerCall& call) {
                 .begin = three(window.begin, 0)};
   const Form form{DType::kF32, Layout::kPlain};
   std::vector<onednn::Ref> in = {call.in(0, form), call.in(1, form)};
-  const bool has_bias = call.in_types().size() > 2;
+  const bool has_bias = call.own_inputs() > 2;
   if (has_bias) in.push_back(call.in(2, form));
   call.kernel(fmt::format("transposed conv in loops, {} -> {}", x[1], y[1]), std::move(in),
               {call.out(0, form)}, loops(l, has_bias));

@@ -74,7 +74,7 @@ bool lower_head(const Conv& op, LowerCall& call) {
   const bool fits = weight[0] <= kMostChannels && op.groups == 1 && call.posts().empty() &&
                     all(Sizes(weight.begin() + 2, weight.end()), 1) && all(op.stride, 1) &&
                     all(op.padding, 0) && call.form(0).layout == Layout::kBlocked;
-  const bool has_bias = call.in_types().size() > 2;
+  const bool has_bias = call.own_inputs() > 2;
   if (!fits || !call.known(1).defined() || (has_bias && !call.known(2).defined())) return false;
   const int64_t block = onednn::channel_block();
   const int64_t groups = (x[1] + block - 1) / block;

@@ -104,7 +104,7 @@ bool is_patchwise(const ConvTranspose& op, const Shape& weight) {
 void lower_patchwise(const ConvTranspose&, LowerCall& call) {
   const Shape& x = call.in_type(0).shape;
   const Tensor weight = call.known(1);
-  const bool has_bias = call.in_types().size() > 2;
+  const bool has_bias = call.own_inputs() > 2;
   const Shape kernel(weight.shape().begin() + 2, weight.shape().end());
   const int64_t places = element_count(kernel), out = weight.shape()[1];
   const Form form{call.storage(DType::kF32), Layout::kBlocked};

@@ -1,28 +1,18 @@
 #include "rung/ops/conv/winograd.h"
 
 #include <fmt/format.h>
-#include <immintrin.h>
 #include <omp.h>
 
 #include <array>
 
 #include "rung/base/error.h"
-#include "rung/ops/kernel.h"
-
-// Everything of this file that computes runs behind has_winograd().
-#define RUNG_WIDE \
-  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), always_inline)) inline
+#include "rung/ops/conv/tiles.h"
 
 namespace rung::onednn {
 namespace {
 
-constexpr int64_t kLanes = 16;          // channels of a block
-constexpr int64_t kColumns = 2;         // blocks of output channels at a time
-constexpr int64_t kRows = 12;           // tiles at a time: 24 sums fill the registers
 constexpr int64_t kPlaces = 16;         // of a transformed tile, 4×4
 constexpr int64_t kCache = 768 * 1024;  // bytes of transformed inputs that stay near
-
-int64_t blocks(int64_t channels) { return (channels + kLanes - 1) / kLanes; }
 
 /// Sizes that all parts of the kernel share.
 struct Sizes3x3 {
@@ -53,16 +43,6 @@ Sizes3x3 sizes_of(const Winograd& p) {
   return s;
 }
 
-RUNG_WIDE __m512 load16(const float* p) { return _mm512_loadu_ps(p); }
-RUNG_WIDE __m512 load16(const Bf16* p) {
-  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-}
-RUNG_WIDE void store16(float* p, __m512 v) { _mm512_storeu_ps(p, v); }
-RUNG_WIDE void store16(Bf16* p, __m512 v) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
-}
-
 /// Bᵀ d B of one tile and block of channels, into places `stride` elements apart.
 template <typename T>
 RUNG_WIDE void transform_input(const Sizes3x3& s, const T* plane, int64_t y0, int64_t x0, T* to,
@@ -87,70 +67,6 @@ RUNG_WIDE void transform_input(const Sizes3x3& s, const T* plane, int64_t y0, in
     store16(to + (4 * y + 2) * stride, _mm512_sub_ps(r[2], r[1]));
     store16(to + (4 * y + 3) * stride, _mm512_sub_ps(r[1], r[3]));
   }
-}
-
-/// Sums of kR tiles and kColumns blocks over all channels. f32: one channel at a time.
-template <int64_t kR>
-RUNG_WIDE void multiply(const float* a, const float* b, int64_t channels, float* c) {
-  __m512 sums[kR][kColumns];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = _mm512_setzero_ps();
-  }
-  for (int64_t k = 0; k < channels; ++k) {
-    const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + kLanes);
-    b += kColumns * kLanes;
-#pragma GCC unroll 12
-    for (int64_t r = 0; r < kR; ++r) {
-      const __m512 x = _mm512_set1_ps(a[r * channels + k]);
-      sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
-      sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
-    }
-  }
-#pragma GCC unroll 12
-  for (int64_t r = 0; r < kR; ++r) {
-    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
-    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
-  }
-}
-
-/// bf16: two channels at a time, side by side in memory.
-template <int64_t kR>
-RUNG_WIDE void multiply(const Bf16* a, const Bf16* b, int64_t channels, float* c) {
-  __m512 sums[kR][kColumns];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = _mm512_setzero_ps();
-  }
-  const auto* pairs = reinterpret_cast<const int32_t*>(a);
-  for (int64_t k = 0; k < channels / 2; ++k) {
-    const auto b0 = (__m512bh)_mm512_load_si512(b);
-    const auto b1 = (__m512bh)_mm512_load_si512(b + 2 * kLanes);
-    b += 2 * kColumns * kLanes;
-#pragma GCC unroll 12
-    for (int64_t r = 0; r < kR; ++r) {
-      const auto x = (__m512bh)_mm512_set1_epi32(pairs[r * (channels / 2) + k]);
-      sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, b0);
-      sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, b1);
-    }
-  }
-#pragma GCC unroll 12
-  for (int64_t r = 0; r < kR; ++r) {
-    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
-    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
-  }
-}
-
-/// The same for a number of tiles that is known at run time alone.
-template <typename T, int64_t kR = kRows>
-RUNG_WIDE void multiply_rest(const T* a, const T* b, int64_t channels, float* c, int64_t rows) {
-  if constexpr (kR > 0) {
-    if (rows == kR) return multiply<kR>(a, b, channels, c);
-    multiply_rest<T, kR - 1>(a, b, channels, c, rows);
-  }
-}
-
-RUNG_WIDE __m512 positive(__m512 v) {
-  // NaN stays: a maximum gives its second operand then.
-  return _mm512_max_ps(_mm512_setzero_ps(), v);
 }
 
 /// Aᵀ m A of one tile and block, bias and posts, into the map; what lies outside is left out.
@@ -211,11 +127,11 @@ struct Run {
 
   /// One group of output channels of those tiles. `m` has room for kPlaces · kRows · 32 sums.
   RUNG_WIDE void columns(int64_t group, int64_t first, int64_t count, const T* u, float* m) const {
-    constexpr int64_t kWide = kColumns * kLanes;
     const T* b = weights + group * kPlaces * s.channels() * kWide;
     const int64_t blocks_here = std::min(kColumns, s.out_blocks - group * kColumns);
-    for (int64_t i = 0; i < count; i += kRows) {
-      const int64_t rows = std::min(kRows, count - i);
+    const int64_t step = rows_at_a_time(count);
+    for (int64_t i = 0; i < count; i += step) {
+      const int64_t rows = std::min(step, count - i);
       for (int64_t place = 0; place < kPlaces; ++place) {
         multiply_rest(u + (place * count + i) * s.channels(), b + place * s.channels() * kWide,
                       s.channels(), m + place * kRows * kWide, rows);
@@ -256,13 +172,17 @@ Cut cut_of(const Sizes3x3& s, int64_t element) {
 }
 
 template <typename T>
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), flatten)) void
-transform_part(const Run<T>& run, int64_t first, int64_t count, int64_t begin, int64_t end, T* u) {
+__attribute__((target(RUNG_WIDE_TARGET), flatten)) void transform_part(const Run<T>& run,
+                                                                       int64_t first, int64_t count,
+                                                                       int64_t begin, int64_t end,
+                                                                       T* u) {
   run.transform(first, count, begin, end, u);
 }
 template <typename T>
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), flatten)) void column_part(
-    const Run<T>& run, int64_t group, int64_t first, int64_t count, const T* u, float* m) {
+__attribute__((target(RUNG_WIDE_TARGET), flatten)) void column_part(const Run<T>& run,
+                                                                    int64_t group, int64_t first,
+                                                                    int64_t count, const T* u,
+                                                                    float* m) {
   run.columns(group, first, count, u, m);
 }
 
@@ -324,8 +244,6 @@ template <typename T>
 void pack_weights(const Sizes3x3& s, const Tensor& weight, T* to) {
   const auto from = weight.as<float>();
   const int64_t outputs = weight.shape()[0], channels = weight.shape()[1];
-  constexpr int64_t kWide = kColumns * kLanes;
-  constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;  // neighbouring channels lie side by side
   parallel_for(s.column_groups, 1, [&](int64_t begin, int64_t end) {
     for (int64_t group = begin; group < end; ++group) {
       for (int64_t c = 0; c < s.channels(); ++c) {
@@ -336,8 +254,8 @@ void pack_weights(const Sizes3x3& s, const Tensor& weight, T* to) {
             values = transformed(from.data() + (output * channels + c) * 9);
           }
           for (int64_t place = 0; place < kPlaces; ++place) {
-            const int64_t row = (group * kPlaces + place) * s.channels() / kPair + c / kPair;
-            store(to + (row * kWide + o) * kPair + c % kPair, values[static_cast<size_t>(place)]);
+            store(to + (group * kPlaces + place) * s.channels() * kWide + packed_place<T>(c, o),
+                  values[static_cast<size_t>(place)]);
           }
         }
       }
@@ -347,9 +265,8 @@ void pack_weights(const Sizes3x3& s, const Tensor& weight, T* to) {
 
 }  // namespace
 
-bool has_winograd(DType dtype) {
+bool has_tiles(DType dtype) {
   if (cpu_isa() != Isa::kAvx512 || channel_block() != kLanes) return false;
-  // The transforms are compiled for both types with instructions of the second.
   return (dtype == DType::kF32 || dtype == DType::kBF16) && __builtin_cpu_supports("avx512bf16");
 }
 
@@ -357,7 +274,6 @@ Way winograd_way(LowerCall& call, const Winograd& problem, const Tensor& weight,
   const Sizes3x3 s = sizes_of(problem);
   const Cut cut = cut_of(s, size_of(problem.dtype));
   Way way{.name = "winograd 2x2", .scratch = cut.scratch(), .error = 1e-6};
-  constexpr int64_t kWide = kColumns * kLanes;
   with_floating(problem.dtype, [&]<typename T>(T) {
     const int64_t count = s.column_groups * kPlaces * s.channels() * kWide;
     const auto bytes = count * static_cast<int64_t>(sizeof(T));

@@ -18,13 +18,11 @@ struct Winograd {
   bool relu_last = false;
 };
 
-/// Whether this CPU has what the kernel is made of: AVX-512, and its bf16 products for those.
-bool has_winograd(DType dtype);
-
 /// F(2×2, 3×3): every 2×2 outputs from 16 products per channel where a direct sum takes 36.
 /// Transformed inputs and weights are of the map's type, sums f32; no worse than a few roundings of
-/// that type. `first` is where the way's constant stands among the operands (Step::in.size()).
-/// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015.
+/// that type. Where has_tiles() says so. `first` is where the way's constant stands among the
+/// operands (Step::in.size()). Source: Lavin and Gray, Fast Algorithms for Convolutional Neural
+/// Networks, 2015.
 Way winograd_way(LowerCall& call, const Winograd& problem, const Tensor& weight, size_t first);
 
 }  // namespace rung::onednn

@@ -1,0 +1,202 @@
+#include "rung/ops/conv/normed_product.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include "rung/base/error.h"
+#include "rung/ops/conv/tiles.h"
+#include "rung/ops/norm/affine_onednn.h"
+
+namespace rung::onednn {
+namespace {
+
+constexpr int64_t kCache = 512 * 1024;  // bytes of normed pixels that stay near
+
+/// What all parts of the kernel share. Pixels are counted through all images.
+struct Product {
+  int64_t space, pixels, in_blocks, out_blocks, column_groups;
+  bool relu_before, relu_behind;
+  int64_t channels() const { return in_blocks * kLanes; }
+};
+
+/// How the work is cut: chunks of pixels that threads do alone, or, where these are few, all of
+/// them at once, and threads share the columns.
+struct Cut {
+  bool shared = true;
+  int64_t chunk = 0, u_bytes = 0, threads = 1;
+};
+
+Cut cut_of(const Product& p, int64_t element) {
+  Cut cut{.threads = omp_get_max_threads()};
+  const int64_t per_pixel = p.channels() * element;
+  cut.shared = p.pixels * per_pixel <= kCache && p.column_groups >= 2 * cut.threads;
+  const int64_t most = std::max(kRows, kCache / per_pixel / kRows * kRows);
+  const int64_t each = (p.pixels + cut.threads - 1) / cut.threads;
+  cut.chunk = cut.shared ? p.pixels : std::min(most, each);
+  cut.u_bytes = (cut.chunk * per_pixel + 63) / 64 * 64;
+  return cut;
+}
+
+template <typename T>
+struct Run {
+  const Product& p;
+  const T* x;
+  const T* weights;    ///< [column group][C (in pairs)][32 (× 2)]
+  const float* scale;  ///< then the shift, each [C]
+  const float* bias;   ///< filled up to whole groups
+  T* y;
+
+  /// Pixels first … first + count of some blocks of channels, normed, as [count][C].
+  RUNG_WIDE void norm(int64_t first, int64_t count, int64_t begin, int64_t end, T* u) const {
+    for (int64_t b = begin; b < end; ++b) {
+      const __m512 factor = _mm512_loadu_ps(scale + b * kLanes);
+      const __m512 shift = _mm512_loadu_ps(scale + p.channels() + b * kLanes);
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t image = (first + i) / p.space, pixel = (first + i) % p.space;
+        const T* from = x + ((image * p.in_blocks + b) * p.space + pixel) * kLanes;
+        __m512 v = _mm512_fmadd_ps(load16(from), factor, shift);
+        if (p.relu_before) v = positive(v);
+        store16(u + i * p.channels() + b * kLanes, v);
+      }
+    }
+  }
+
+  RUNG_WIDE void columns(int64_t group, int64_t first, int64_t count, const T* u) const {
+    alignas(64) float sums[kRows * kWide];
+    const T* b = weights + group * p.channels() * kWide;
+    const int64_t blocks_here = std::min(kColumns, p.out_blocks - group * kColumns);
+    const int64_t step = rows_at_a_time(count);
+    for (int64_t i = 0; i < count; i += step) {
+      const int64_t rows = std::min(step, count - i);
+      multiply_rest(u + i * p.channels(), b, p.channels(), sums, rows);
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t image = (first + i + r) / p.space, pixel = (first + i + r) % p.space;
+        for (int64_t k = 0; k < blocks_here; ++k) {
+          const int64_t block = group * kColumns + k;
+          __m512 v = _mm512_add_ps(_mm512_load_ps(sums + r * kWide + k * kLanes),
+                                   _mm512_loadu_ps(bias + block * kLanes));
+          if (p.relu_behind) v = positive(v);
+          store16(y + ((image * p.out_blocks + block) * p.space + pixel) * kLanes, v);
+        }
+      }
+    }
+  }
+};
+
+template <typename T>
+__attribute__((target(RUNG_WIDE_TARGET), flatten)) void norm_part(const Run<T>& run, int64_t first,
+                                                                  int64_t count, int64_t begin,
+                                                                  int64_t end, T* u) {
+  run.norm(first, count, begin, end, u);
+}
+template <typename T>
+__attribute__((target(RUNG_WIDE_TARGET), flatten)) void column_part(const Run<T>& run,
+                                                                    int64_t group, int64_t first,
+                                                                    int64_t count, const T* u) {
+  run.columns(group, first, count, u);
+}
+
+/// Inputs of the step: x, weights, scale and shift, bias.
+template <typename T>
+Kernel product_kernel(const Product& p, const Cut& cut) {
+  return [=](const Pointers& at) {
+    const auto numbers = [&](size_t i) { return reinterpret_cast<const float*>(at.in[i]); };
+    const Run<T> run{p,
+                     reinterpret_cast<const T*>(at.in[0]),
+                     reinterpret_cast<const T*>(at.in[1]),
+                     numbers(2),
+                     numbers(3),
+                     reinterpret_cast<T*>(at.out[0])};
+    if (cut.shared) {
+      auto* u = reinterpret_cast<T*>(at.scratch);
+      parallel_for(p.in_blocks, 2,
+                   [&](int64_t begin, int64_t end) { norm_part(run, 0, p.pixels, begin, end, u); });
+      parallel_for(p.column_groups, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t g = begin; g < end; ++g) column_part(run, g, 0, p.pixels, u);
+      });
+      return;
+    }
+    const int64_t chunks = (p.pixels + cut.chunk - 1) / cut.chunk;
+    parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+      auto* u = reinterpret_cast<T*>(at.scratch + omp_get_thread_num() * cut.u_bytes);
+      for (int64_t chunk = begin; chunk < end; ++chunk) {
+        const int64_t first = chunk * cut.chunk, count = std::min(cut.chunk, p.pixels - first);
+        norm_part(run, first, count, 0, p.in_blocks, u);
+        for (int64_t g = 0; g < p.column_groups; ++g) column_part(run, g, first, count, u);
+      }
+    });
+  };
+}
+
+template <typename T>
+Tensor packed_weights(const Product& p, const Tensor& weight) {
+  const int64_t count = p.column_groups * p.channels() * kWide;
+  const auto bytes = count * static_cast<int64_t>(sizeof(T));
+  Tensor packed(DType::kU8, {bytes}, aligned_memory(bytes));
+  auto* to = reinterpret_cast<T*>(packed.data());
+  const auto from = weight.as<float>();
+  for (int64_t group = 0; group < p.column_groups; ++group) {
+    for (int64_t o = 0; o < kWide; ++o) {
+      const int64_t output = group * kWide + o;
+      for (int64_t c = 0; c < p.channels(); ++c) {
+        const bool there = output < weight.shape()[0];
+        store(to + group * p.channels() * kWide + packed_place<T>(c, o),
+              there ? from[static_cast<size_t>(output * p.channels() + c)] : 0.0F);
+      }
+    }
+  }
+  return packed;
+}
+
+Tensor scale_and_shift(const ops::Affine& affine) {
+  std::vector<float> both = affine.scale;
+  both.insert(both.end(), affine.shift.begin(), affine.shift.end());
+  const auto count = static_cast<int64_t>(both.size());
+  return Tensor::f32({count}, std::move(both));
+}
+
+bool all_are(const ops::Sizes& sizes, int64_t value) {
+  return std::all_of(sizes.begin(), sizes.end(), [=](int64_t size) { return size == value; });
+}
+
+}  // namespace
+
+bool takes_norm(const ops::Conv& op, const Shape& x, const Shape& weight) {
+  return has_tiles(DType::kF32) && x.size() >= 3 && x.size() <= 5 && op.groups == 1 &&
+         all_are(op.stride, 1) && all_are(op.padding, 0) && x[1] % kLanes == 0 &&
+         all_are(ops::Sizes(weight.begin() + 2, weight.end()), 1) && weight[0] % kLanes == 0 &&
+         element_count(x) > 0;
+}
+
+void lower_normed_product(LowerCall& call) {
+  const Prologue& prologue = *call.prologue();
+  const Shape& x = call.in_type(0).shape;
+  const int64_t outputs = call.out_type().shape[1];
+  const Form form{call.storage(DType::kF32), Layout::kBlocked};
+  const Product p{.space = element_count(Shape(x.begin() + 2, x.end())),
+                  .pixels = x[0] * element_count(Shape(x.begin() + 2, x.end())),
+                  .in_blocks = blocks(x[1]),
+                  .out_blocks = blocks(outputs),
+                  .column_groups = (blocks(outputs) + kColumns - 1) / kColumns,
+                  .relu_before = prologue.relu,
+                  .relu_behind = !call.posts().empty()};
+  const ops::Affine affine = ops::affine_of(
+      *prologue.norm, [&](size_t i) { return call.known(prologue.first_input + i); });
+  Tensor bias(DType::kF32, {p.column_groups * kWide});
+  const bool has_bias = call.own_inputs() > 2;
+  for (int64_t o = 0; has_bias && o < outputs; ++o) bias.set(o, call.known(2).at(o));
+  const Cut cut = cut_of(p, size_of(form.dtype));
+  with_floating(form.dtype, [&]<typename T>(T) {
+    const Tensor weight = call.known(1);
+    const Ref packed = call.prepared(weight, fmt::format("columns {}", name(form.dtype)),
+                                     [&] { return packed_weights<T>(p, weight); });
+    const std::vector<Ref> in = {call.in(0, form), packed, call.constant(scale_and_shift(affine)),
+                                 call.constant(bias)};
+    call.kernel(fmt::format("norm{} + conv 1x1, {} -> {}{}", p.relu_before ? " + relu" : "", x[1],
+                            outputs, p.relu_behind ? " + relu" : ""),
+                in, {call.out(0, form)}, product_kernel<T>(p, cut), {},
+                (cut.shared ? 1 : cut.threads) * cut.u_bytes);
+  });
+}
+
+}  // namespace rung::onednn

@@ -1,0 +1,112 @@
+#pragma once
+
+// Products of a few rows with two blocks of output channels, for AVX-512: what our convolutions on
+// blocked maps are made of. For files whose functions run behind has_tiles().
+#include <immintrin.h>
+
+#include "rung/ops/kernel.h"
+
+#define RUNG_WIDE_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"
+#define RUNG_WIDE __attribute__((target(RUNG_WIDE_TARGET), always_inline)) inline
+
+namespace rung::onednn {
+
+inline constexpr int64_t kLanes = 16;   // channels of a block
+inline constexpr int64_t kColumns = 2;  // blocks of output channels at a time
+inline constexpr int64_t kRows = 12;    // rows at a time: 24 sums fill the registers
+inline constexpr int64_t kWide = kColumns * kLanes;
+
+/// Whether this CPU can run them. (They are compiled for both types with instructions of bf16.)
+bool has_tiles(DType dtype);
+
+inline int64_t blocks(int64_t channels) { return (channels + kLanes - 1) / kLanes; }
+
+/// How many rows at a time, so that the last ones are no fewer: 16 are 8 and 8, not 12 and 4.
+inline int64_t rows_at_a_time(int64_t count) {
+  const int64_t groups = (count + kRows - 1) / kRows;
+  return groups == 0 ? 1 : (count + groups - 1) / groups;
+}
+
+RUNG_WIDE __m512 load16(const float* p) { return _mm512_loadu_ps(p); }
+RUNG_WIDE __m512 load16(const Bf16* p) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+RUNG_WIDE void store16(float* p, __m512 v) { _mm512_storeu_ps(p, v); }
+RUNG_WIDE void store16(Bf16* p, __m512 v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
+}
+
+/// Sums of kR tiles and kColumns blocks over all channels. f32: one channel at a time.
+template <int64_t kR>
+RUNG_WIDE void multiply(const float* a, const float* b, int64_t channels, float* c) {
+  __m512 sums[kR][kColumns];
+  for (auto& row : sums) {
+    for (auto& sum : row) sum = _mm512_setzero_ps();
+  }
+  for (int64_t k = 0; k < channels; ++k) {
+    const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + kLanes);
+    b += kColumns * kLanes;
+#pragma GCC unroll 12
+    for (int64_t r = 0; r < kR; ++r) {
+      const __m512 x = _mm512_set1_ps(a[r * channels + k]);
+      sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
+      sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
+    }
+  }
+#pragma GCC unroll 12
+  for (int64_t r = 0; r < kR; ++r) {
+    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
+    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
+  }
+}
+
+/// bf16: two channels at a time, side by side in memory.
+template <int64_t kR>
+RUNG_WIDE void multiply(const Bf16* a, const Bf16* b, int64_t channels, float* c) {
+  __m512 sums[kR][kColumns];
+  for (auto& row : sums) {
+    for (auto& sum : row) sum = _mm512_setzero_ps();
+  }
+  const auto* pairs = reinterpret_cast<const int32_t*>(a);
+  for (int64_t k = 0; k < channels / 2; ++k) {
+    const auto b0 = (__m512bh)_mm512_load_si512(b);
+    const auto b1 = (__m512bh)_mm512_load_si512(b + 2 * kLanes);
+    b += 2 * kColumns * kLanes;
+#pragma GCC unroll 12
+    for (int64_t r = 0; r < kR; ++r) {
+      const auto x = (__m512bh)_mm512_set1_epi32(pairs[r * (channels / 2) + k]);
+      sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, b0);
+      sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, b1);
+    }
+  }
+#pragma GCC unroll 12
+  for (int64_t r = 0; r < kR; ++r) {
+    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
+    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
+  }
+}
+
+/// The same for a number of tiles that is known at run time alone.
+template <typename T, int64_t kR = kRows>
+RUNG_WIDE void multiply_rest(const T* a, const T* b, int64_t channels, float* c, int64_t rows) {
+  if constexpr (kR > 0) {
+    if (rows == kR) return multiply<kR>(a, b, channels, c);
+    multiply_rest<T, kR - 1>(a, b, channels, c, rows);
+  }
+}
+
+RUNG_WIDE __m512 positive(__m512 v) {
+  // NaN stays: a maximum gives its second operand then.
+  return _mm512_max_ps(_mm512_setzero_ps(), v);
+}
+
+/// A weight of `row` and `column` of one product, [row][32], neighbouring rows side by side in
+/// bf16.
+template <typename T>
+inline int64_t packed_place(int64_t row, int64_t column) {
+  constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
+  return (row / kPair * kWide + column) * kPair + row % kPair;
+}
+
+}  // namespace rung::onednn
