@@ -157,11 +157,9 @@ std::optional<onednn::Winograd> as_winograd(const Problem& it) {
   for (const onednn::Post& post : it.call.posts()) {
     const auto* unary = std::get_if<Unary>(post.op);
     const bool relu = unary != nullptr && unary->fn == UnaryFn::kRelu;
-    if (relu && !made.sum && !made.relu_first) {
-      made.relu_first = true;
-    } else if (relu && made.sum && !made.relu_last) {
-      made.relu_last = true;
-    } else if (post.operand && it.posts.over && !made.sum) {
+    if (relu && !made.relu) {
+      made.relu = true;
+    } else if (post.operand && it.posts.over && !made.relu) {
       made.sum = true;
     } else {
       return std::nullopt;
@@ -218,9 +216,10 @@ Problem problem_of(const Conv& op, LowerCall& call, Layout layout) {
 bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
   Problem it = problem_of(op, call, layout);
   const Shape& result = call.out_type().shape;
-  // Accumulating in place is free where nobody needs the operand any more.
+  // Accumulating in place is free where nobody needs the operand any more; behind a function,
+  // oneDNN has but a reference kernel for it.
   const auto sum = onednn::sum_post(call);
-  const bool as_sum = sum && call.free_after(*call.posts()[*sum].operand);
+  const bool as_sum = sum == 0 && call.free_after(*call.posts()[*sum].operand);
   it.posts = post_ops(
       call, {.dims = result, .form = it.dst, .channel = 1, .operands = operands(it)}, as_sum);
   Step step{.what = describe(it)};

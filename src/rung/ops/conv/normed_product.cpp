@@ -28,7 +28,7 @@ struct Cut {
 
 Cut cut_of(const Product& p, int64_t element) {
   Cut cut{.threads = omp_get_max_threads()};
-  const int64_t per_pixel = p.channels() * element;
+  const int64_t per_pixel = p.channels() * element + 64;  // row_stride
   cut.shared = p.pixels * per_pixel <= kCache && p.column_groups >= 2 * cut.threads;
   const int64_t most = std::max(kRows, kCache / per_pixel / kRows * kRows);
   const int64_t each = (p.pixels + cut.threads - 1) / cut.threads;
@@ -46,7 +46,7 @@ struct Run {
   const float* bias;   ///< filled up to whole groups
   T* y;
 
-  /// Pixels first … first + count of some blocks of channels, normed, as [count][C].
+  /// Pixels first … first + count of some blocks of channels, normed, in rows.
   RUNG_WIDE void norm(int64_t first, int64_t count, int64_t begin, int64_t end, T* u) const {
     for (int64_t b = begin; b < end; ++b) {
       const __m512 factor = _mm512_loadu_ps(scale + b * kLanes);
@@ -56,7 +56,7 @@ struct Run {
         const T* from = x + ((image * p.in_blocks + b) * p.space + pixel) * kLanes;
         __m512 v = _mm512_fmadd_ps(load16(from), factor, shift);
         if (p.relu_before) v = positive(v);
-        store16(u + i * p.channels() + b * kLanes, v);
+        store16(u + i * row_stride<T>(p.channels()) + b * kLanes, v);
       }
     }
   }
@@ -65,10 +65,10 @@ struct Run {
     alignas(64) float sums[kRows * kWide];
     const T* b = weights + group * p.channels() * kWide;
     const int64_t blocks_here = std::min(kColumns, p.out_blocks - group * kColumns);
-    const int64_t step = rows_at_a_time(count);
+    const int64_t step = rows_at_a_time(count), stride = row_stride<T>(p.channels());
     for (int64_t i = 0; i < count; i += step) {
       const int64_t rows = std::min(step, count - i);
-      multiply_rest(u + i * p.channels(), b, p.channels(), sums, rows);
+      multiply_rest(u + i * stride, stride, b, p.channels(), sums, rows);
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t image = (first + i + r) / p.space, pixel = (first + i + r) % p.space;
         for (int64_t k = 0; k < blocks_here; ++k) {

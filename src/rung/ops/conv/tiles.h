@@ -37,9 +37,17 @@ RUNG_WIDE void store16(Bf16* p, __m512 v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
 }
 
-/// Sums of kR tiles and kColumns blocks over all channels. f32: one channel at a time.
+/// Between two rows of a left side: a line more than there are channels, since rows at powers of
+/// two would push each other out of the first cache.
+template <typename T>
+inline int64_t row_stride(int64_t channels) {
+  return channels + 64 / static_cast<int64_t>(sizeof(T));
+}
+
+/// Sums of kR rows and kColumns blocks over all channels. f32: one channel at a time.
 template <int64_t kR>
-RUNG_WIDE void multiply(const float* a, const float* b, int64_t channels, float* c) {
+RUNG_WIDE void multiply(const float* a, int64_t stride, const float* b, int64_t channels,
+                        float* c) {
   __m512 sums[kR][kColumns];
   for (auto& row : sums) {
     for (auto& sum : row) sum = _mm512_setzero_ps();
@@ -49,7 +57,7 @@ RUNG_WIDE void multiply(const float* a, const float* b, int64_t channels, float*
     b += kColumns * kLanes;
 #pragma GCC unroll 12
     for (int64_t r = 0; r < kR; ++r) {
-      const __m512 x = _mm512_set1_ps(a[r * channels + k]);
+      const __m512 x = _mm512_set1_ps(a[r * stride + k]);
       sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
       sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
     }
@@ -63,7 +71,7 @@ RUNG_WIDE void multiply(const float* a, const float* b, int64_t channels, float*
 
 /// bf16: two channels at a time, side by side in memory.
 template <int64_t kR>
-RUNG_WIDE void multiply(const Bf16* a, const Bf16* b, int64_t channels, float* c) {
+RUNG_WIDE void multiply(const Bf16* a, int64_t stride, const Bf16* b, int64_t channels, float* c) {
   __m512 sums[kR][kColumns];
   for (auto& row : sums) {
     for (auto& sum : row) sum = _mm512_setzero_ps();
@@ -75,7 +83,7 @@ RUNG_WIDE void multiply(const Bf16* a, const Bf16* b, int64_t channels, float* c
     b += 2 * kColumns * kLanes;
 #pragma GCC unroll 12
     for (int64_t r = 0; r < kR; ++r) {
-      const auto x = (__m512bh)_mm512_set1_epi32(pairs[r * (channels / 2) + k]);
+      const auto x = (__m512bh)_mm512_set1_epi32(pairs[r * (stride / 2) + k]);
       sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, b0);
       sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, b1);
     }
@@ -89,10 +97,11 @@ RUNG_WIDE void multiply(const Bf16* a, const Bf16* b, int64_t channels, float* c
 
 /// The same for a number of tiles that is known at run time alone.
 template <typename T, int64_t kR = kRows>
-RUNG_WIDE void multiply_rest(const T* a, const T* b, int64_t channels, float* c, int64_t rows) {
+RUNG_WIDE void multiply_rest(const T* a, int64_t stride, const T* b, int64_t channels, float* c,
+                             int64_t rows) {
   if constexpr (kR > 0) {
-    if (rows == kR) return multiply<kR>(a, b, channels, c);
-    multiply_rest<T, kR - 1>(a, b, channels, c, rows);
+    if (rows == kR) return multiply<kR>(a, stride, b, channels, c);
+    multiply_rest<T, kR - 1>(a, stride, b, channels, c, rows);
   }
 }
 

@@ -19,7 +19,7 @@ struct Sizes3x3 {
   int64_t images, in_blocks, out_blocks, height, width, out_height, out_width, pad;
   int64_t tiles_y, tiles_x, tiles;
   int64_t column_groups;  ///< of kColumns blocks
-  bool relu_first, sum, relu_last;
+  bool sum, relu;
   int64_t channels() const { return in_blocks * kLanes; }
 };
 
@@ -37,9 +37,8 @@ Sizes3x3 sizes_of(const Winograd& p) {
   s.tiles_x = (s.out_width + 1) / 2;
   s.tiles = s.images * s.tiles_y * s.tiles_x;
   s.column_groups = (s.out_blocks + kColumns - 1) / kColumns;
-  s.relu_first = p.relu_first;
   s.sum = p.sum;
-  s.relu_last = p.relu_last;
+  s.relu = p.relu;
   return s;
 }
 
@@ -88,9 +87,8 @@ RUNG_WIDE void transform_output(const Sizes3x3& s, const float* m, int64_t strid
     for (int64_t x = 0; x < 2 && x0 + x < s.out_width; ++x) {
       T* to = plane + ((y0 + y) * s.out_width + x0 + x) * kLanes;
       __m512 v = _mm512_add_ps(pair[x], bias);
-      if (s.relu_first) v = positive(v);
       if (s.sum) v = _mm512_add_ps(v, load16(to));
-      if (s.relu_last) v = positive(v);
+      if (s.relu) v = positive(v);
       store16(to, v);
     }
   }
@@ -113,14 +111,15 @@ struct Run {
   const float* bias;
   T* y;
 
-  /// Tiles first … first + count of some blocks of channels, as [16][count][C].
+  /// Tiles first … first + count of some blocks of channels, as [16][count] rows.
   RUNG_WIDE void transform(int64_t first, int64_t count, int64_t begin, int64_t end, T* u) const {
+    const int64_t stride = row_stride<T>(s.channels());
     for (int64_t i = 0; i < count; ++i) {
       const Tile tile = tile_at(s, first + i);
       for (int64_t b = begin; b < end; ++b) {
         const T* plane = x + (tile.image * s.in_blocks + b) * s.height * s.width * kLanes;
-        transform_input(s, plane, tile.y - s.pad, tile.x - s.pad, u + i * s.channels() + b * kLanes,
-                        count * s.channels());
+        transform_input(s, plane, tile.y - s.pad, tile.x - s.pad, u + i * stride + b * kLanes,
+                        count * stride);
       }
     }
   }
@@ -129,11 +128,11 @@ struct Run {
   RUNG_WIDE void columns(int64_t group, int64_t first, int64_t count, const T* u, float* m) const {
     const T* b = weights + group * kPlaces * s.channels() * kWide;
     const int64_t blocks_here = std::min(kColumns, s.out_blocks - group * kColumns);
-    const int64_t step = rows_at_a_time(count);
+    const int64_t step = rows_at_a_time(count), stride = row_stride<T>(s.channels());
     for (int64_t i = 0; i < count; i += step) {
       const int64_t rows = std::min(step, count - i);
       for (int64_t place = 0; place < kPlaces; ++place) {
-        multiply_rest(u + (place * count + i) * s.channels(), b + place * s.channels() * kWide,
+        multiply_rest(u + (place * count + i) * stride, stride, b + place * s.channels() * kWide,
                       s.channels(), m + place * kRows * kWide, rows);
       }
       for (int64_t r = 0; r < rows; ++r) {
@@ -162,7 +161,7 @@ struct Cut {
 };
 
 Cut cut_of(const Sizes3x3& s, int64_t element) {
-  const int64_t per_tile = kPlaces * s.channels() * element;
+  const int64_t per_tile = kPlaces * (s.channels() * element + 64);  // row_stride
   Cut cut{.threads = omp_get_max_threads()};
   cut.m_bytes = kPlaces * kRows * kColumns * kLanes * static_cast<int64_t>(sizeof(float));
   cut.shared = s.tiles * per_tile <= kCache * cut.threads;

@@ -5,17 +5,15 @@
 namespace rung::onednn {
 
 /// A convolution of 3×3, stride 1, one group, on blocked maps of f32 or bf16: what our Winograd
-/// kernel has to know. Posts are at most a positive part, a sum with what the result held before,
-/// and another positive part, in that order.
+/// kernel has to know. Posts are at most a sum and a positive part, in that order.
 struct Winograd {
   Shape x;              ///< [N, C, H, W]
   int64_t outputs = 0;  ///< channels
   int64_t pad = 0;      ///< 0 or 1, all around
   DType dtype = DType::kF32;
-  Tensor bias = {};  ///< [outputs], where there is one
-  bool relu_first = false;
-  bool sum = false;
-  bool relu_last = false;
+  Tensor bias = {};   ///< [outputs], where there is one
+  bool sum = false;   ///< with what the result held before
+  bool relu = false;  ///< of that
 };
 
 /// F(2×2, 3×3): every 2×2 outputs from 16 products per channel where a direct sum takes 36.
