@@ -24,7 +24,7 @@ class PlanCache {
   std::map<std::string, std::string, std::less<>> known_, fresh_;
 };
 
-/// "AMD EPYC, avx512_core_bf16, oneDNN 2.6.3, ways 3": what answers depend on.
+/// "AMD EPYC, avx512_core_bf16, oneDNN 2.6.3, ways 4": what answers depend on.
 std::string machine_key();
 
 }  // namespace rung::onednn

@@ -7,6 +7,7 @@
 #include "rung/ops/check.h"
 #include "rung/ops/conv/head_onednn.h"
 #include "rung/ops/conv/normed_product.h"
+#include "rung/ops/conv/product.h"
 #include "rung/ops/conv/tiles.h"
 #include "rung/ops/conv/winograd.h"
 #include "rung/ops/kernel.h"
@@ -138,34 +139,51 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
   }
 }
 
-/// Our own Winograd kernel takes what oneDNN's does, in bf16 too, with posts that it knows.
-std::optional<onednn::Winograd> as_winograd(const Problem& it) {
+/// Whether a kernel of our own may take it: blocked maps, one group, stride 1, a known weight.
+bool suits_ours(const Problem& it) {
   const Window& window = it.window;
-  const bool blocked = it.src.layout == Layout::kBlocked && it.dst == it.src;
-  if (!blocked || !it.known || it.op.groups != 1 || window.kernel != Sizes{3, 3} ||
-      !all_are(window.stride, 1) || !all_are(window.dilation, 0) ||
-      !all_are(window.begin, window.begin[0]) || window.end != window.begin ||
-      window.begin[0] > 1 || !it.posts.args.empty() || !onednn::has_tiles(it.src.dtype)) {
-    return std::nullopt;
-  }
-  onednn::Winograd made{.x = it.call.in_type(0).shape,
-                        .outputs = it.call.out_type().shape[1],
-                        .pad = window.begin[0],
-                        .dtype = it.src.dtype};
-  if (it.bias) made.bias = it.call.known(2);
-  if (it.bias && !made.bias.defined()) return std::nullopt;
+  return it.src.layout == Layout::kBlocked && it.dst == it.src && it.known && it.op.groups == 1 &&
+         all_are(window.stride, 1) && all_are(window.dilation, 0) &&
+         all_are(window.begin, window.begin[0]) && window.end == window.begin &&
+         it.posts.args.empty() && onednn::has_tiles(it.src.dtype) &&
+         (!it.bias || it.call.known(2).defined());
+}
+
+/// The posts as our kernels know them; nothing where they are others.
+struct OurPosts {
+  bool sum = false, relu = false;
+};
+std::optional<OurPosts> our_posts(const Problem& it) {
+  OurPosts made;
   for (const onednn::Post& post : it.call.posts()) {
     const auto* unary = std::get_if<Unary>(post.op);
     const bool relu = unary != nullptr && unary->fn == UnaryFn::kRelu;
-    if (relu && !made.relu) {
-      made.relu = true;
-    } else if (post.operand && it.posts.over && !made.relu) {
-      made.sum = true;
-    } else {
-      return std::nullopt;
-    }
+    if (made.relu || !(relu || (post.operand && it.posts.over && !made.sum))) return std::nullopt;
+    (relu ? made.relu : made.sum) = true;
   }
   return made;
+}
+
+/// The way that is ours, if there is one and it is not ruled out.
+void add_ours(Problem& it, const std::optional<std::string>& only, std::vector<Way>& ways) {
+  const auto posts = our_posts(it);
+  if (!posts || !suits_ours(it)) return;
+  const bool product = all_are(it.window.kernel, 1) && it.window.begin[0] == 0;
+  const bool winograd = it.window.kernel == Sizes{3, 3} && it.window.begin[0] <= 1;
+  const auto wanted = [&](std::string_view name) { return !only || *only == name; };
+  const size_t first = operands(it) + it.posts.in.size();
+  const Tensor bias = it.bias ? it.call.known(2) : Tensor();
+  const Shape& x = it.call.in_type(0).shape;
+  const int64_t outputs = it.call.out_type().shape[1];
+  if (product && wanted("columns")) {
+    ways.push_back(onednn::product_way(
+        it.call, {x, outputs, it.src.dtype, bias, posts->sum, posts->relu}, *it.known, first));
+  }
+  if (winograd && wanted("winograd 2x2")) {
+    ways.push_back(onednn::winograd_way(
+        it.call, {x, outputs, it.window.begin[0], it.src.dtype, bias, posts->sum, posts->relu},
+        *it.known, first));
+  }
 }
 
 std::string describe(const Problem& it) {
@@ -234,11 +252,7 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
     add_ways(it, dnnl::algorithm::convolution_winograd, 4, only, step.ways);
   }
   add_ways(it, dnnl::algorithm::convolution_direct, most, only, step.ways);
-  constexpr std::string_view kOurs = "winograd 2x2";
-  if (const auto ours = as_winograd(it); ours && call.measures() && (!only || *only == kOurs)) {
-    step.ways.push_back(
-        onednn::winograd_way(call, *ours, *it.known, operands(it) + it.posts.in.size()));
-  }
+  if (call.measures()) add_ours(it, only, step.ways);
   if (step.ways.empty() && only) {  // remembered by a version that had more
     add_ways(it, dnnl::algorithm::convolution_direct, 1, std::nullopt, step.ways);
   }

@@ -128,26 +128,6 @@ Kernel product_kernel(const Product& p, const Cut& cut) {
   };
 }
 
-template <typename T>
-Tensor packed_weights(const Product& p, const Tensor& weight) {
-  const int64_t count = p.column_groups * p.channels() * kWide;
-  const auto bytes = count * static_cast<int64_t>(sizeof(T));
-  Tensor packed(DType::kU8, {bytes}, aligned_memory(bytes));
-  auto* to = reinterpret_cast<T*>(packed.data());
-  const auto from = weight.as<float>();
-  for (int64_t group = 0; group < p.column_groups; ++group) {
-    for (int64_t o = 0; o < kWide; ++o) {
-      const int64_t output = group * kWide + o;
-      for (int64_t c = 0; c < p.channels(); ++c) {
-        const bool there = output < weight.shape()[0];
-        store(to + group * p.channels() * kWide + packed_place<T>(c, o),
-              there ? from[static_cast<size_t>(output * p.channels() + c)] : 0.0F);
-      }
-    }
-  }
-  return packed;
-}
-
 Tensor scale_and_shift(const ops::Affine& affine) {
   std::vector<float> both = affine.scale;
   both.insert(both.end(), affine.shift.begin(), affine.shift.end());
@@ -182,14 +162,12 @@ void lower_normed_product(LowerCall& call) {
                   .relu_behind = !call.posts().empty()};
   const ops::Affine affine = ops::affine_of(
       *prologue.norm, [&](size_t i) { return call.known(prologue.first_input + i); });
-  Tensor bias(DType::kF32, {p.column_groups * kWide});
-  const bool has_bias = call.own_inputs() > 2;
-  for (int64_t o = 0; has_bias && o < outputs; ++o) bias.set(o, call.known(2).at(o));
+  const Tensor bias = filled_bias(call.own_inputs() > 2 ? call.known(2) : Tensor(), outputs);
   const Cut cut = cut_of(p, size_of(form.dtype));
   with_floating(form.dtype, [&]<typename T>(T) {
     const Tensor weight = call.known(1);
     const Ref packed = call.prepared(weight, fmt::format("columns {}", name(form.dtype)),
-                                     [&] { return packed_weights<T>(p, weight); });
+                                     [&] { return packed_columns<T>(weight); });
     const std::vector<Ref> in = {call.in(0, form), packed, call.constant(scale_and_shift(affine)),
                                  call.constant(bias)};
     call.kernel(fmt::format("norm{} + conv 1x1, {} -> {}{}", p.relu_before ? " + relu" : "", x[1],

@@ -134,6 +134,7 @@ TEST_P(ConvolutionWays, AreAllRight) {
   }
   if (!onednn::has_tiles(DType::kF32)) return;
   EXPECT_TRUE(seen.contains("winograd 2x2"));
+  EXPECT_TRUE(seen.contains("columns"));
   if (!narrow) {
     EXPECT_TRUE(seen.contains("jit_wino_4x3:avx512_core"));
     EXPECT_TRUE(seen.contains("jit:avx512_core"));

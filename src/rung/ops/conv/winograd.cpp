@@ -284,12 +284,7 @@ Way winograd_way(LowerCall& call, const Winograd& problem, const Tensor& weight,
         }));
     way.kernel = winograd_kernel<T>(s, cut, first, first + 1);
   });
-  // The bias filled up to whole groups, zeros where there is none.
-  Tensor bias(DType::kF32, {s.column_groups * kWide});
-  for (int64_t o = 0; o < problem.outputs && problem.bias.defined(); ++o) {
-    bias.set(o, problem.bias.at(o));
-  }
-  way.constants.push_back(call.constant(bias));
+  way.constants.push_back(call.constant(filled_bias(problem.bias, problem.outputs)));
   return way;
 }
 

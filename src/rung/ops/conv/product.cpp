@@ -1,0 +1,96 @@
+#include "rung/ops/conv/product.h"
+
+#include <fmt/format.h>
+
+#include "rung/ops/conv/tiles.h"
+
+namespace rung::onednn {
+namespace {
+
+struct Sizes1x1 {
+  int64_t images, space, in_blocks, out_blocks, column_groups;
+  bool sum, relu;
+};
+
+template <typename T>
+struct Run {
+  const Sizes1x1& s;
+  const T* x;
+  const T* weights;  ///< packed_columns
+  const float* bias;
+  T* y;
+
+  /// Pixels first … first + rows of one image, one group of columns.
+  RUNG_WIDE void tile(int64_t image, int64_t group, int64_t first, int64_t rows) const {
+    alignas(64) float sums[kRows * kWide];
+    const T* b = weights + group * s.in_blocks * kLanes * kWide;
+    multiply_map_rest(x + (image * s.in_blocks * s.space + first) * kLanes, s.space * kLanes, b,
+                      s.in_blocks, sums, rows);
+    const int64_t here = std::min(kColumns, s.out_blocks - group * kColumns);
+    for (int64_t k = 0; k < here; ++k) {
+      const int64_t block = group * kColumns + k;
+      T* to = y + ((image * s.out_blocks + block) * s.space + first) * kLanes;
+      const __m512 shift = _mm512_loadu_ps(bias + block * kLanes);
+      for (int64_t r = 0; r < rows; ++r, to += kLanes) {
+        __m512 v = _mm512_add_ps(_mm512_load_ps(sums + r * kWide + k * kLanes), shift);
+        if (s.sum) v = _mm512_add_ps(v, load16(to));
+        if (s.relu) v = positive(v);
+        store16(to, v);
+      }
+    }
+  }
+};
+
+/// Units begin … end of (image, piece of pixels, column group): columns vary first inside a piece,
+/// whose pixels stay in the cache.
+template <typename T>
+__attribute__((target(RUNG_WIDE_TARGET), flatten)) void part(const Run<T>& run, int64_t piece,
+                                                             int64_t begin, int64_t end) {
+  const int64_t pieces = (run.s.space + piece - 1) / piece;
+  const int64_t step = rows_at_a_time(std::min(piece, run.s.space));
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t group = unit % run.s.column_groups, rest = unit / run.s.column_groups;
+    const int64_t image = rest / pieces, first = rest % pieces * piece;
+    const int64_t last = std::min(first + piece, run.s.space);
+    for (int64_t i = first; i < last; i += step) {
+      run.tile(image, group, i, std::min(step, last - i));
+    }
+  }
+}
+
+template <typename T>
+Kernel product_kernel(const Sizes1x1& s, int64_t piece, size_t first) {
+  return [=](const Pointers& at) {
+    const Run<T> run{
+        s, reinterpret_cast<const T*>(at.in[0]), reinterpret_cast<const T*>(at.in[first]),
+        reinterpret_cast<const float*>(at.in[first + 1]), reinterpret_cast<T*>(at.out[0])};
+    const int64_t pieces = (s.space + piece - 1) / piece;
+    parallel_for(s.images * pieces * s.column_groups, 1,
+                 [&](int64_t begin, int64_t end) { part(run, piece, begin, end); });
+  };
+}
+
+}  // namespace
+
+Way product_way(LowerCall& call, const MapProduct& problem, const Tensor& weight, size_t first) {
+  const Sizes1x1 s{.images = problem.x[0],
+                   .space = element_count(Shape(problem.x.begin() + 2, problem.x.end())),
+                   .in_blocks = blocks(problem.x[1]),
+                   .out_blocks = blocks(problem.outputs),
+                   .column_groups = (blocks(problem.outputs) + kColumns - 1) / kColumns,
+                   .sum = problem.sum,
+                   .relu = problem.relu};
+  constexpr int64_t kCache = 256 * 1024;  // bytes of pixels that stay near
+  const int64_t per_pixel = s.in_blocks * kLanes * size_of(problem.dtype);
+  const int64_t piece = std::max<int64_t>(kCache / per_pixel / kRows, 2) * kRows;
+  Way way{.name = "columns"};
+  with_floating(problem.dtype, [&]<typename T>(T) {
+    way.constants.push_back(call.prepared(weight, fmt::format("columns {}", name(problem.dtype)),
+                                          [&] { return packed_columns<T>(weight); }));
+    way.kernel = product_kernel<T>(s, piece, first);
+  });
+  way.constants.push_back(call.constant(filled_bias(problem.bias, problem.outputs)));
+  return way;
+}
+
+}  // namespace rung::onednn
