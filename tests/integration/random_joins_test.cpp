@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +21,8 @@ namespace rung {
 namespace {
 
 using testing::DrawnJoin;
+using testing::environment;
+using testing::run_types;
 
 constexpr int64_t kParts = 8;
 constexpr int64_t kJoinsInPart = 256;
@@ -59,22 +60,6 @@ void check_refusal(const DrawnJoin& join, const Error& error) {
     if (holds(text, wire.from + " -> " + wire.to)) return;
   }
   wrong("the refusal does not name both ends: {}", text);
-}
-
-/// The types of the inputs at run time, by name.
-std::map<std::string, TensorType, std::less<>> run_types(const Graph& graph,
-                                                         const DrawnJoin& join) {
-  std::map<std::string, TensorType, std::less<>> types;
-  int64_t batch = 2;
-  for (const auto& [name, shape] : join.sizes) batch = shape.at(0);
-  for (const NodeId id : graph.inputs()) {
-    TensorType type = graph.type({id, 0});
-    const auto drawn = join.sizes.find(graph.node(id).name);
-    if (drawn != join.sizes.end()) type.shape = drawn->second;
-    type.shape[0] = batch;
-    types.emplace(graph.node(id).name, type);
-  }
-  return types;
 }
 
 TensorMap draw_inputs(const Graph& graph, const DrawnJoin& join) {
@@ -292,27 +277,6 @@ Verdict verdict_of(const DrawnJoin& join) {
   }
 }
 
-/// The smallest join that is wrong too.
-DrawnJoin shrink(DrawnJoin join) {
-  for (int attempts = 0; attempts < 200;) {
-    bool smaller = false;
-    for (DrawnJoin& other : testing::simpler(join)) {
-      ++attempts;
-      if (verdict_of(other).outcome != Outcome::kWrong) continue;
-      join = std::move(other);
-      smaller = true;
-      break;
-    }
-    if (!smaller) break;
-  }
-  return join;
-}
-
-int64_t environment(const char* name, int64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::atoll(text);
-}
-
 class RandomJoins : public ::testing::TestWithParam<int64_t> {};
 
 TEST_P(RandomJoins, AreRunOrRefused) {
@@ -327,7 +291,8 @@ TEST_P(RandomJoins, AreRunOrRefused) {
     ++outcomes[verdict.outcome];
     identities += verdict.identity ? 1 : 0;
     if (verdict.outcome != Outcome::kWrong) continue;
-    const DrawnJoin small = shrink(join);
+    const DrawnJoin small = testing::shrink(
+        join, [](const DrawnJoin& other) { return verdict_of(other).outcome == Outcome::kWrong; });
     ADD_FAILURE() << verdict.text << "\n"
                   << to_string(join) << "\nsmallest: " << verdict_of(small).text << "\n"
                   << to_string(small);

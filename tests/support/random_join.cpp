@@ -1,6 +1,7 @@
 #include "support/random_join.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 
@@ -288,6 +289,24 @@ std::string to_string(const DrawnJoin& join) {
   return out + " --explain";
 }
 
+std::map<std::string, TensorType, std::less<>> run_types(const Graph& graph,
+                                                         const DrawnJoin& join) {
+  std::map<std::string, TensorType, std::less<>> types;
+  int64_t batch = 2;
+  for (const auto& [name, shape] : join.sizes) batch = shape.at(0);
+  for (const NodeId id : graph.inputs()) {
+    TensorType type = graph.type({id, 0});
+    const auto drawn = join.sizes.find(graph.node(id).name);
+    if (drawn != join.sizes.end()) type.shape = drawn->second;
+    type.shape[0] = batch;
+    types.emplace(graph.node(id).name, type);
+  }
+  return types;
+}
+
+namespace {
+
+/// The same join with one thing less, in every way.
 std::vector<DrawnJoin> simpler(const DrawnJoin& join) {
   std::vector<DrawnJoin> out;
   const auto change = [&](const std::function<void(DrawnJoin&)>& edit) {
@@ -317,6 +336,28 @@ std::vector<DrawnJoin> simpler(const DrawnJoin& join) {
     change([&](DrawnJoin& j) { j.skips[i].merge = "add"; });
   }
   return out;
+}
+
+}  // namespace
+
+DrawnJoin shrink(DrawnJoin join, const std::function<bool(const DrawnJoin&)>& is_wrong) {
+  for (int attempts = 0; attempts < 200;) {
+    bool smaller = false;
+    for (DrawnJoin& other : simpler(join)) {
+      ++attempts;
+      if (!is_wrong(other)) continue;
+      join = std::move(other);
+      smaller = true;
+      break;
+    }
+    if (!smaller) break;
+  }
+  return join;
+}
+
+int64_t environment(const char* name, int64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::atoll(text);
 }
 
 }  // namespace rung::testing

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,7 +37,14 @@ std::vector<Model> models_of(const DrawnJoin& join);
 /// The seed, the sizes, and the command that plans the same join.
 std::string to_string(const DrawnJoin& join);
 
-/// The same join with one thing less, in every way: without a skip, with a field at its default …
-std::vector<DrawnJoin> simpler(const DrawnJoin& join);
+/// The types of the joined graph's inputs at the drawn sizes, by name.
+std::map<std::string, TensorType, std::less<>> run_types(const Graph& graph, const DrawnJoin& join);
+
+/// The smallest join that is wrong too: things are taken away (a skip, a field that is not at its
+/// default, …) for as long as it stays wrong.
+DrawnJoin shrink(DrawnJoin join, const std::function<bool(const DrawnJoin&)>& is_wrong);
+
+/// A whole number from the environment.
+int64_t environment(const char* name, int64_t otherwise);
 
 }  // namespace rung::testing
