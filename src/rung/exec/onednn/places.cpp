@@ -104,12 +104,29 @@ void place_sources(Draft& draft, std::vector<bool>& void_steps) {
   }
 }
 
+/// Whether the step reads the memory of its operand `over` as another operand too. The same value
+/// once more does no harm where every element is read before it is written; a step that accumulates
+/// may write more than one element before it reads.
+bool reads_twice(const Draft& draft, const Step& step) {
+  const Ref over = step.in[*step.over];
+  const auto [root, begin] = draft.root(over);
+  const int64_t end = begin + draft.slot(over).bytes;
+  for (size_t i = 0; i < step.in.size(); ++i) {
+    const auto [other, first] = draft.root(step.in[i]);
+    const int64_t last = first + draft.slot(step.in[i]).bytes;
+    if (i == *step.over || other != root || first >= end || begin >= last) continue;
+    if (step.accumulates || first != begin || last != end) return true;
+  }
+  return false;
+}
+
 /// Whether out[0] and the operand that it may be written over now share memory.
 bool write_over(Draft& draft, const DraftStep& it, size_t time, LastReads& last) {
   const Ref from = it.step.in[*it.step.over], to = it.step.out[0];
   Slot& source = draft.slot(from);
   Slot& target = draft.slot(to);
   if (source.bytes != target.bytes || last.at(draft, from) > time) return false;
+  if (reads_twice(draft, it.step)) return false;
   const size_t needed = std::max(last.at(draft, from), last.at(draft, to));
   if (source.home == Home::kArena && draft.root(to).first != from) {
     make_part(draft, from, to, 0);
@@ -139,7 +156,7 @@ void share_places(Draft& draft) {
       copy.in = {it.step.in[*it.step.over]};
       copy.out = {it.step.out[0]};
       draft.notes.push_back(
-          fmt::format("{}: what it adds to is needed later, so it is copied", it.nodes));
+          fmt::format("{}: what it adds to is needed otherwise, so it is copied", it.nodes));
       kept.push_back({.step = std::move(copy), .nodes = it.nodes, .moves = true});
     }
     kept.push_back(std::move(it));

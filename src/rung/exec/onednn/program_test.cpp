@@ -16,6 +16,7 @@
 #include "rung/graph/builder.h"
 #include "rung/join/plan.h"
 #include "rung/ops/onednn.h"
+#include "support/eager_reference.h"
 
 namespace rung {
 namespace {
@@ -96,6 +97,41 @@ TEST(Program, OutputsMayBeInputsConstantsAndTheSameTwice) {
   EXPECT_TRUE(outputs[3].identical(outputs[2]));
   EXPECT_EQ(outputs[4].shape(), (Shape{3, 2}));
   EXPECT_EQ(outputs[4].at(5), -input.at(5));
+}
+
+void expect_eagers_numbers(Model model) {
+  testing::draw_telling(model, 1);
+  const auto inputs = testing::draw_inputs(model.graph, 1);
+  const auto want = testing::run_eagerly(model, inputs);
+  EXPECT_LE(testing::relative_rms(compile(model, kPlain).run(inputs), want), 1e-5);
+}
+
+/// A sum grows where its operand lies, unless that is read once more behind it:
+///   x ─┬─ conv1 ─ conv2 ─ add ─ add ─ y
+///      └─ side ────────────┴─────┘
+TEST(Program, WhatIsAddedTwiceIsNotWrittenOver) {
+  for (const int64_t channels : {1, 16}) {
+    Builder b;
+    const Value x = b.input("x", {1, channels, 15, 22});
+    const Value side = b.conv("side", x, {.out = 8, .kernel = {1}});
+    const Value conv1 = b.conv("conv1", x, {.out = 8, .padding = {1}});
+    const Value conv2 = b.conv("conv2", conv1, {.out = 8, .padding = {1}});
+    b.output("y", b.sum("again", b.sum("once", conv2, side), side));
+    expect_eagers_numbers(std::move(b).finish());
+  }
+}
+
+/// x ─ exp ─┬─ first (channel) ─ mul ─ y
+///          └─────────────────────┘
+TEST(Program, WhatAPieceIsReadOfIsNotWrittenOver) {
+  Model model;
+  const auto x = model.graph.add("x", ops::Input{.type = {DType::kF32, {1, 4, 300}}}, {});
+  const auto exp = model.graph.add("exp", ops::Unary{ops::UnaryFn::kExp}, {{x, 0}});
+  const auto first =
+      model.graph.add("first", ops::Slice{.axis = 1, .begin = 0, .end = 1}, {{exp, 0}});
+  const auto y = model.graph.add("y", ops::Binary{ops::BinaryFn::kMul}, {{exp, 0}, {first, 0}});
+  model.graph.add_output("y", {y, 0});
+  expect_eagers_numbers(model);
 }
 
 TEST(Program, ListsEveryNodeWithoutAKernel) {
@@ -179,8 +215,8 @@ void expect_cost(const Model& model, size_t steps, int64_t moved) {
 // Convolutions, one pool, the mean and the last layer; nothing for norms, activations, additions.
 TEST(ProgramCost, ResNet18) { expect_cost(drawn(zoo("resnet18")), 20 + 1 + 1 + 1, 0); }
 TEST(ProgramCost, ResNet50) { expect_cost(drawn(zoo("resnet50")), 53 + 1 + 1 + 1, 0); }
-// 120 convolutions, 4 pools, the last norm, the mean and the last layer: all other norms are part of
-// the convolution in front of them, or of the one behind.
+// 120 convolutions, 4 pools, the last norm, the mean and the last layer: all other norms are part
+// of the convolution in front of them, or of the one behind.
 TEST(ProgramCost, DenseNet121) { expect_cost(drawn(zoo("densenet121")), 120 + 4 + 3, 0); }
 // 19 convolutions, 4 pools, 4 resizes; the concatenations are nothing.
 TEST(ProgramCost, UNet) { expect_cost(drawn(zoo("unet")), 19 + 4 + 4, 0); }
