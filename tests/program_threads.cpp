@@ -10,7 +10,7 @@
 #include "rung/base/rng.h"
 #include "rung/blocks/zoo.h"
 #include "rung/exec/onednn/program.h"
-#include "rung/graph/rewrite.h"
+#include "rung/ops/onednn.h"
 
 namespace rung {
 namespace {
@@ -28,6 +28,7 @@ struct Network {
   std::string name;
   ZooSettings settings;
   Shape sizes, others;  ///< of its input: two callers in turn
+  friend void PrintTo(const Network& network, std::ostream* out) { *out << network.name; }
 };
 
 const std::vector<Network> kNetworks = {
@@ -105,7 +106,7 @@ TEST_P(ProgramThreads, GiveTheBitsOfOne) {
 }
 
 TEST_P(ProgramThreads, GiveTheBitsOfOneInBf16) {
-  if (!__builtin_cpu_supports("avx512bf16")) GTEST_SKIP() << "this CPU has no bf16";
+  if (!onednn::has_bf16()) GTEST_SKIP() << "this CPU has no bf16";
   check(GetParam(),
         {.precision = Precision::kBf16, .threads = kThreads.back(), .measure = false, .cache = {}});
 }

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import shutil
 import subprocess
 import xml.etree.ElementTree
@@ -46,6 +47,12 @@ class Programs(CommandTest):
         again = self.folder / "again.json"
         self.prints("compile", *NET, "--plan-cache", cache, "--json", again)
         self.assertLess(json.loads(again.read_text())["measure_s"], 0.2)
+
+    def test_bf16_is_refused_where_it_has_no_kernels(self):
+        done = subprocess.run([command.RUNG, "compile", *NET, *PLAIN, "--precision", "bf16"], capture_output=True,
+                              text=True, env={**os.environ, "DNNL_MAX_CPU_ISA": "AVX2"})
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("bf16 needs a CPU with AVX-512", done.stderr)
 
     # --- run --program
 

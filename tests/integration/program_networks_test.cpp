@@ -12,6 +12,7 @@
 #include "rung/exec/eager/fallback.h"
 #include "rung/exec/onednn/program.h"
 #include "rung/graph/rewrite.h"
+#include "rung/ops/onednn.h"
 #include "support/eager_reference.h"
 #ifdef RUNG_WITH_ONNX
 #include "rung/io/onnx/import.h"
@@ -85,7 +86,7 @@ class ProgramZoo : public ::testing::TestWithParam<size_t> {
 TEST_P(ProgramZoo, GivesEagersNumbers) { check(network(), Precision::kF32, kF32Bound); }
 
 TEST_P(ProgramZoo, GivesEagersNumbersInBf16) {
-  if (!testing::has_bf16()) GTEST_SKIP() << "this CPU has no bf16";
+  if (!onednn::has_bf16()) GTEST_SKIP() << "this CPU has no bf16";
   check(network(), Precision::kBf16, kBf16Bound);
 }
 

@@ -73,6 +73,4 @@ double relative_rms(const std::vector<Tensor>& got, const std::vector<Tensor>& w
   return worst;
 }
 
-bool has_bf16() { return __builtin_cpu_supports("avx512bf16"); }
-
 }  // namespace rung::testing

@@ -22,7 +22,4 @@ std::vector<Tensor> run_eagerly(const Model& model, const std::vector<Tensor>& i
 /// outputs of `want` that are not finite count as equal.
 double relative_rms(const std::vector<Tensor>& got, const std::vector<Tensor>& want);
 
-/// Whether this CPU can run programs in bf16.
-bool has_bf16();
-
 }  // namespace rung::testing

@@ -65,6 +65,8 @@ int64_t channel_block() {
   return block;
 }
 
+bool has_bf16() { return channel_block() == 16; }
+
 const dnnl::engine& engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;

@@ -29,6 +29,8 @@ struct Form {
 
 /// 16 where the CPU has AVX-512, else 8.
 int64_t channel_block();
+/// Whether oneDNN computes bf16 on this CPU: with AVX-512, if slowly where that lacks AVX512-BF16.
+bool has_bf16();
 /// Bytes of a value of these sizes in that form, blocks filled up.
 int64_t bytes_of(const Shape& shape, Form form);
 /// The same for oneDNN. Blocked values have 3 to 5 axes; a plain one has at most 12, and one of no

@@ -11,6 +11,7 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/exec/onednn/pipeline.h"
+#include "rung/ops/onednn.h"
 
 namespace rung {
 namespace {
@@ -80,6 +81,9 @@ struct Program::Impl {
     if (options.threads < 0)
       fail_user("{} threads: from 1 on, or 0 for every core", options.threads);
     if (options.threads == 0) options.threads = usable_cores();
+    if (options.precision == Precision::kBf16 && !onednn::has_bf16()) {
+      fail_user("bf16 needs a CPU with AVX-512, which this one lacks; f32 runs everywhere");
+    }
     for (const NodeId id : graph.inputs()) names.push_back(graph.node(id).name);
     const ThreadScope threads(options.threads);
     prepared = onednn::prepare(model, options);
