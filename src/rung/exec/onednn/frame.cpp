@@ -4,7 +4,38 @@
 
 #include "rung/base/error.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace rung::onednn {
+namespace {
+
+#ifdef __SANITIZE_ADDRESS__
+/// While it lives, nothing of the arena may be touched but what a step works on: to
+/// AddressSanitizer an arena is one piece of memory, and a kernel that leaves its operands would
+/// go unseen.
+class Fence {
+ public:
+  Fence(std::byte* arena, int64_t bytes) : arena_(arena), bytes_(static_cast<size_t>(bytes)) {
+    ASAN_POISON_MEMORY_REGION(arena_, bytes_);
+  }
+  ~Fence() { ASAN_UNPOISON_MEMORY_REGION(arena_, bytes_); }
+  Fence(const Fence&) = delete;
+  Fence& operator=(const Fence&) = delete;
+  void open(const std::byte* from, int64_t bytes) {
+    if (from < arena_ || from >= arena_ + bytes_) return;
+    ASAN_UNPOISON_MEMORY_REGION(from, static_cast<size_t>(bytes));
+  }
+
+ private:
+  std::byte* arena_;
+  size_t bytes_;
+};
+#endif
+
+}  // namespace
+
 Frame::Frame(const Plan& plan)
     : plan_(plan), arena_(aligned_memory(plan.memory.bytes)), stream_(engine()) {
   const size_t count = plan.draft.steps.size();
@@ -103,7 +134,19 @@ void Frame::aim(std::span<std::byte* const> inputs, std::span<std::byte* const> 
   aim_all(outputs, last_outputs_, outputs_);
 }
 
-void Frame::execute(const Bound& bound) {
+void Frame::execute(size_t i) {
+  const Bound& bound = steps_[i];
+#ifdef __SANITIZE_ADDRESS__
+  const Step& step = plan_.draft.steps[i].step;
+  Fence fence(arena_->data(), plan_.memory.bytes);
+  for (size_t k = 0; k < step.in.size(); ++k) {
+    fence.open(bound.pointers[k], plan_.draft.slot(step.in[k]).bytes);
+  }
+  for (size_t k = 0; k < step.out.size(); ++k) {
+    fence.open(bound.pointers[bound.ins + k], plan_.draft.slot(step.out[k]).bytes);
+  }
+  fence.open(bound.scratch, step.ways[plan_.chosen[i]].scratch);
+#endif
   if (bound.kernel != nullptr) {
     const std::span<std::byte* const> all(bound.pointers);
     (*bound.kernel)(
@@ -117,7 +160,7 @@ void Frame::execute(const Bound& bound) {
 
 void Frame::run(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs) {
   aim(inputs, outputs);
-  for (const Bound& bound : steps_) execute(bound);
+  for (size_t i = 0; i < steps_.size(); ++i) execute(i);
 }
 
 void Frame::run_timed(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs,
@@ -127,7 +170,7 @@ void Frame::run_timed(std::span<std::byte* const> inputs, std::span<std::byte* c
   seconds.resize(steps_.size());
   auto last = Clock::now();
   for (size_t i = 0; i < steps_.size(); ++i) {
-    execute(steps_[i]);
+    execute(i);
     const auto now = Clock::now();
     seconds[i] = std::chrono::duration<double>(now - last).count();
     last = now;

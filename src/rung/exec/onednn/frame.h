@@ -49,7 +49,7 @@ class Frame {
   std::byte* address(Ref ref) const;
   void bind(size_t i, size_t way);
   void aim(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs);
-  void execute(const Bound& bound);
+  void execute(size_t i);
 
   const Plan& plan_;
   std::shared_ptr<Storage> arena_;
