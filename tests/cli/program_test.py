@@ -48,6 +48,12 @@ class Programs(CommandTest):
         self.prints("compile", *NET, "--plan-cache", cache, "--json", again)
         self.assertLess(json.loads(again.read_text())["measure_s"], 0.2)
 
+    def test_what_is_remembered_may_lie_in_the_current_folder(self):
+        done = subprocess.run([command.RUNG, "compile", *NET, "--plan-cache", "plans.json", "--plan-seconds", "1"],
+                              cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertGreater((self.folder / "plans.json").stat().st_size, 0)
+
     def test_bf16_is_refused_where_it_has_no_kernels(self):
         done = subprocess.run([command.RUNG, "compile", *NET, *PLAIN, "--precision", "bf16"], capture_output=True,
                               text=True, env={**os.environ, "DNNL_MAX_CPU_ISA": "AVX2"})

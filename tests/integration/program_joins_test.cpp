@@ -30,9 +30,9 @@ enum class Outcome { kSame, kNotFinite, kRefused, kWrong };
 
 struct Verdict {
   Outcome outcome = Outcome::kSame;
-  std::string text = {};                            ///< why it is wrong
-  bool resized = false;                             ///< it ran at other sizes than the planned ones
-  std::map<std::string, int64_t> fallen_back = {};  ///< steps that are eager, by op
+  std::string text = {};                      ///< why it is wrong
+  bool resized = false;                       ///< it ran at other sizes than the planned ones
+  std::vector<std::string> fallen_back = {};  ///< steps that are eager
 };
 
 CompileOptions options_for(const DrawnJoin& join) {
@@ -49,7 +49,7 @@ double bound() { return environment("RUNG_JOIN_BF16", 0) != 0 ? 0.1 : 1e-4; }
 
 void count_fallen_back(const CompileReport& report, Verdict& verdict) {
   for (const auto& step : report.steps) {
-    if (step.way == "eager") ++verdict.fallen_back[step.what];
+    if (step.way == "eager") verdict.fallen_back.push_back(step.what);
   }
 }
 
@@ -132,14 +132,14 @@ TEST_P(ProgramJoins, GiveEagersNumbers) {
   const int64_t count = environment("RUNG_JOIN_COUNT", kJoinsInPart);
   const int64_t first = environment("RUNG_JOIN_SEED", 0) + GetParam() * count;
   std::map<Outcome, int64_t> outcomes;
-  std::map<std::string, int64_t> fallen_back;
+  std::map<std::string, std::vector<int64_t>> fallen_back;  // the seeds
   int64_t resized = 0;
   for (int64_t seed = first; seed < first + count; ++seed) {
     const DrawnJoin join = testing::draw_join(static_cast<uint64_t>(seed));
     const Verdict verdict = verdict_of(join);
     ++outcomes[verdict.outcome];
     resized += verdict.resized ? 1 : 0;
-    for (const auto& [what, steps] : verdict.fallen_back) fallen_back[what] += steps;
+    for (const std::string& what : verdict.fallen_back) fallen_back[what].push_back(seed);
     if (verdict.outcome != Outcome::kWrong) continue;
     const DrawnJoin small = testing::shrink(
         join, [](const DrawnJoin& other) { return verdict_of(other).outcome == Outcome::kWrong; });
@@ -151,8 +151,9 @@ TEST_P(ProgramJoins, GiveEagersNumbers) {
             << " at other sizes too), " << outcomes[Outcome::kNotFinite] << " not finite, "
             << outcomes[Outcome::kRefused] << " refused, " << outcomes[Outcome::kWrong]
             << " wrong\n";
-  for (const auto& [what, steps] : fallen_back) {
-    std::cout << steps << " steps fell back: " << what << "\n";
+  for (const auto& [what, seeds] : fallen_back) {
+    std::cout << seeds.size() << " steps fell back, the first of seed " << seeds[0] << ": " << what
+              << "\n";
   }
   if (count >= kJoinsInPart) {
     EXPECT_GE(5 * outcomes[Outcome::kSame], 2 * count);

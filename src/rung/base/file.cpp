@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
@@ -94,6 +95,9 @@ void write_file(const std::filesystem::path& to, const std::function<void(FileSi
     fail_user("cannot write {}: it is a device or a pipe, not a file", to.string());
   }
   const std::filesystem::path path = final_path(to);
+  // One at a time: the temporary's name and the handler's note of it are the process's.
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
   const std::string temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
   const Unfinished marked(temporary);
   Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};

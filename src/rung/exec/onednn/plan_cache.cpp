@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "rung/base/error.h"
@@ -74,12 +75,14 @@ void PlanCache::remember(const std::string& key, const std::string& way) {
 
 void PlanCache::save() {
   if (path_.empty() || fresh_.empty()) return;
+  static std::mutex mutex;  // else programs of one process would forget each other's
+  const std::lock_guard lock(mutex);
   auto all = read(path_);
   auto& ours = all[machine_key()];
   if (!ours.is_object()) ours = nlohmann::json::object();
   for (const auto& [key, way] : fresh_) ours[key] = way;
   try {
-    std::filesystem::create_directories(path_.parent_path());
+    if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path());
     write_file(path_, all.dump(1) + "\n");
     fresh_.clear();
   } catch (const std::exception&) {
