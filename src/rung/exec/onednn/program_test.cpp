@@ -121,6 +121,15 @@ TEST(Program, WhatIsAddedTwiceIsNotWrittenOver) {
   }
 }
 
+TEST(Program, ProjectionsOfOneNumberHaveKernels) {
+  for (const int64_t out : {5, 16}) {
+    Builder b;
+    const Value x = b.input("x", {2, 1, 1, 1});
+    b.output("y", b.relu("relu", b.conv("conv", x, {.out = out, .kernel = {1}})));
+    expect_eagers_numbers(std::move(b).finish());
+  }
+}
+
 /// x ─ exp ─┬─ first (channel) ─ mul ─ y
 ///          └─────────────────────┘
 TEST(Program, WhatAPieceIsReadOfIsNotWrittenOver) {

@@ -218,9 +218,10 @@ Problem problem_of(const Conv& op, LowerCall& call, Layout layout) {
   const Shape& x = call.in_type(0).shape;
   const Shape& weight = call.in_type(1).shape;
   Problem it{.op = op, .call = call, .window = window_of(op, weight)};
-  // The first layer: oneDNN reads one or three channels row-major.
-  const bool first =
-      op.groups == 1 && (x[1] == 1 || x[1] == 3) && call.form(0).layout == Layout::kPlain;
+  // The first layer: oneDNN reads one or three channels row-major. Where all axes but the batch are
+  // 1, it cannot tell that from other layouts, and takes its reference kernel.
+  const bool first = op.groups == 1 && (x[1] == 1 || x[1] == 3) && element_count(x) > x[0] &&
+                     call.form(0).layout == Layout::kPlain;
   const DType dtype = call.storage(DType::kF32);
   it.src = {dtype, first ? Layout::kPlain : layout};
   it.dst = {dtype, layout};
