@@ -10,6 +10,7 @@
 #include "rung/exec/onednn/program.h"
 #include "rung/graph/builder.h"
 #include "rung/ops/eager.h"
+#include "rung/ops/onednn.h"
 
 namespace rung {
 namespace {
@@ -213,6 +214,7 @@ TEST(Products, OfWholeNumbers) {
 }
 
 TEST(Products, InBf16) {
+  if (!onednn::has_bf16()) GTEST_SKIP() << "this CPU has no bf16";
   Made m;
   const Value x = m.input(Shape{2, 40, 64});
   const Value y = m.builder.add("gelu", ops::Gelu{}, {m.builder.linear("one", x, 96)});
