@@ -81,8 +81,9 @@ void additions(rung::Precision precision, const char* name, int rounds) {
     ratios.push_back(x / y);
   }
   const double each = (median(ratios) - 1) / cut;
-  fmt::print("ResNet-50 {}: {:.2f} ms, without {} of its 16 additions {:.2f} ms; all 16 cost {:.1f} %\n",
-             name, median(with_ms), cut, median(without_ms), 1600 * each);
+  fmt::print(
+      "ResNet-50 {}: {:.2f} ms, without {} of its 16 additions {:.2f} ms; all 16 cost {:.1f} %\n",
+      name, median(with_ms), cut, median(without_ms), 1600 * each);
 }
 
 void concatenations(int64_t batch, const char* size) {
@@ -95,7 +96,8 @@ void concatenations(int64_t batch, const char* size) {
   int64_t moved = 0, all = 0;
   for (const auto& step : report.steps) {
     all += step.reads + step.writes;
-    if (step.what.find("concat") != std::string::npos || step.what.find("copy") != std::string::npos) {
+    if (step.what.find("concat") != std::string::npos ||
+        step.what.find("copy") != std::string::npos) {
       moved += step.writes;
     }
   }

@@ -79,7 +79,8 @@ Form common_form(LowerCall& call) {
     all += call.in_type(i).bytes();
     if (call.form(i).layout == Layout::kBlocked) blocked += call.in_type(i).bytes();
   }
-  return {common_dtype(call), 4 * blocked >= all && blocked > 0 ? Layout::kBlocked : Layout::kPlain};
+  return {common_dtype(call),
+          4 * blocked >= all && blocked > 0 ? Layout::kBlocked : Layout::kPlain};
 }
 
 /// A stretch of an axis of a padded result, and where it comes from.
