@@ -20,6 +20,7 @@
 #include <string>
 #include <thread>
 
+#include "rung/base/statistics.h"
 #include "rung/blocks/zoo.h"
 #include "rung/exec/eager/module.h"
 #include "rung/join/plan.h"
@@ -300,11 +301,6 @@ double seconds(const Network& network, const Pair& pair, clockid_t clock) {
   return now(clock) - start;
 }
 
-double quantile(std::vector<double> values, double share) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
-}
-
 void measure(const Pair& pair, clockid_t clock) {
   constexpr double kBudget = 10;  // seconds
   std::vector<double> graph, hand, ratios;
@@ -322,8 +318,9 @@ void measure(const Pair& pair, clockid_t clock) {
     ratios.push_back(a / b);
   }
   fmt::print("{:<34} {:>9.3f} {:>9.3f}   {:.3f} ({:.3f} to {:.3f})  {:>6}", pair.name,
-             1e3 * quantile(graph, 0.5), 1e3 * quantile(hand, 0.5), quantile(ratios, 0.5),
-             quantile(ratios, 0.25), quantile(ratios, 0.75), ratios.size());
+             1e3 * rung::quantile(graph, 0.5), 1e3 * rung::quantile(hand, 0.5),
+             rung::quantile(ratios, 0.5), rung::quantile(ratios, 0.25),
+             rung::quantile(ratios, 0.75), ratios.size());
 }
 
 std::vector<Pair> make_pairs() {

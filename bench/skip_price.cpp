@@ -13,6 +13,7 @@
 #include <cstdlib>
 
 #include "rung/base/rng.h"
+#include "rung/base/statistics.h"
 #include "rung/blocks/zoo.h"
 #include "rung/exec/onednn/program.h"
 #include "rung/graph/passes/rebuild.h"
@@ -59,11 +60,6 @@ double milliseconds(const Program& program, const rung::Tensor& input,
       .count();
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 void additions(rung::Precision precision, const char* name, int rounds) {
   const Model model = drawn(rung::zoo("resnet50"));
   int cut = 0;
@@ -80,10 +76,10 @@ void additions(rung::Precision precision, const char* name, int rounds) {
     without_ms.push_back(y);
     ratios.push_back(x / y);
   }
-  const double each = (median(ratios) - 1) / cut;
+  const double each = (rung::median(ratios) - 1) / cut;
   fmt::print(
       "ResNet-50 {}: {:.2f} ms, without {} of its 16 additions {:.2f} ms; all 16 cost {:.1f} %\n",
-      name, median(with_ms), cut, median(without_ms), 1600 * each);
+      name, rung::median(with_ms), cut, rung::median(without_ms), 1600 * each);
 }
 
 void concatenations(int64_t batch, const char* size) {

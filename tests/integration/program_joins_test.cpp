@@ -56,7 +56,7 @@ void count_fallen_back(const CompileReport& report, Verdict& verdict) {
 /// At the sizes of `model`, which are not always those that the program was compiled for.
 void check(const Model& model, const Program& program, uint64_t seed, Verdict& verdict) {
   const auto inputs = testing::draw_inputs(model.graph, seed);
-  const auto want = testing::run_eagerly(model, inputs);
+  const auto want = run_eagerly(model, inputs);
   const auto got = program.run(inputs);
   bool finite = true;
   for (const Tensor& tensor : want) {
@@ -117,36 +117,19 @@ Verdict judge(const DrawnJoin& join) {
   return verdict;
 }
 
-Verdict verdict_of(const DrawnJoin& join) {
-  try {
-    return judge(join);
-  } catch (const std::exception& error) {
-    return {Outcome::kWrong, error.what()};
-  }
-}
-
 class ProgramJoins : public ::testing::TestWithParam<int64_t> {};
 
 TEST_P(ProgramJoins, GiveEagersNumbers) {
   at::set_num_threads(1);  // the parts run side by side
-  const int64_t count = environment("RUNG_JOIN_COUNT", kJoinsInPart);
-  const int64_t first = environment("RUNG_JOIN_SEED", 0) + GetParam() * count;
   std::map<Outcome, int64_t> outcomes;
   std::map<std::string, std::vector<int64_t>> fallen_back;  // the seeds
   int64_t resized = 0;
-  for (int64_t seed = first; seed < first + count; ++seed) {
-    const DrawnJoin join = testing::draw_join(static_cast<uint64_t>(seed));
-    const Verdict verdict = verdict_of(join);
-    ++outcomes[verdict.outcome];
-    resized += verdict.resized ? 1 : 0;
-    for (const std::string& what : verdict.fallen_back) fallen_back[what].push_back(seed);
-    if (verdict.outcome != Outcome::kWrong) continue;
-    const DrawnJoin small = testing::shrink(
-        join, [](const DrawnJoin& other) { return verdict_of(other).outcome == Outcome::kWrong; });
-    ADD_FAILURE() << verdict.text << "\n"
-                  << to_string(join) << "\nsmallest: " << verdict_of(small).text << "\n"
-                  << to_string(small);
-  }
+  const int64_t count = testing::judge_joins<Verdict>(
+      GetParam(), kJoinsInPart, judge, [&](int64_t seed, const Verdict& verdict) {
+        ++outcomes[verdict.outcome];
+        resized += verdict.resized ? 1 : 0;
+        for (const std::string& what : verdict.fallen_back) fallen_back[what].push_back(seed);
+      });
   std::cout << count << " joins: " << outcomes[Outcome::kSame] << " the same (" << resized
             << " at other sizes too), " << outcomes[Outcome::kNotFinite] << " not finite, "
             << outcomes[Outcome::kRefused] << " refused, " << outcomes[Outcome::kWrong]

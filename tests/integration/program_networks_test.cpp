@@ -58,7 +58,7 @@ std::optional<Model> at_other_sizes(const Model& model) {
 
 void expect_same(const Model& model, const Program& program, double bound) {
   const auto inputs = testing::draw_inputs(model.graph, 1);
-  const auto want = testing::run_eagerly(model, inputs);
+  const auto want = run_eagerly(model, inputs);
   EXPECT_LE(testing::relative_rms(program.run(inputs), want), bound)
       << "at " << to_string(inputs.at(0).shape());
 }
@@ -147,7 +147,7 @@ TEST(ProgramFallback, ServesManyThreads) {
       Model mine = model;
       if (i % 2 != 0) mine.graph = resize_inputs(model.graph, {{"x", {5, 7}}});
       const auto inputs = testing::draw_inputs(mine.graph, i);
-      const auto want = testing::run_eagerly(mine, inputs);
+      const auto want = run_eagerly(mine, inputs);
       for (int k = 0; k < 20; ++k) wrong[i] += program.run(inputs)[0].identical(want[0]) ? 0 : 1;
     });
   }

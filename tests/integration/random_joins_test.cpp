@@ -21,7 +21,6 @@ namespace rung {
 namespace {
 
 using testing::DrawnJoin;
-using testing::environment;
 using testing::run_types;
 
 constexpr int64_t kParts = 8;
@@ -269,34 +268,17 @@ Verdict judge(const DrawnJoin& join) {
   return verdict;
 }
 
-Verdict verdict_of(const DrawnJoin& join) {
-  try {
-    return judge(join);
-  } catch (const std::exception& error) {
-    return {Outcome::kWrong, error.what()};
-  }
-}
-
 class RandomJoins : public ::testing::TestWithParam<int64_t> {};
 
 TEST_P(RandomJoins, AreRunOrRefused) {
   at::set_num_threads(1);  // the parts run side by side
-  const int64_t count = environment("RUNG_JOIN_COUNT", kJoinsInPart);
-  const int64_t first = environment("RUNG_JOIN_SEED", 0) + GetParam() * count;
   std::map<Outcome, int64_t> outcomes;
   int64_t identities = 0;
-  for (int64_t seed = first; seed < first + count; ++seed) {
-    const DrawnJoin join = testing::draw_join(static_cast<uint64_t>(seed));
-    const Verdict verdict = verdict_of(join);
-    ++outcomes[verdict.outcome];
-    identities += verdict.identity ? 1 : 0;
-    if (verdict.outcome != Outcome::kWrong) continue;
-    const DrawnJoin small = testing::shrink(
-        join, [](const DrawnJoin& other) { return verdict_of(other).outcome == Outcome::kWrong; });
-    ADD_FAILURE() << verdict.text << "\n"
-                  << to_string(join) << "\nsmallest: " << verdict_of(small).text << "\n"
-                  << to_string(small);
-  }
+  const int64_t count = testing::judge_joins<Verdict>(GetParam(), kJoinsInPart, judge,
+                                                      [&](int64_t, const Verdict& verdict) {
+                                                        ++outcomes[verdict.outcome];
+                                                        identities += verdict.identity ? 1 : 0;
+                                                      });
   std::cout << count << " joins: " << outcomes[Outcome::kRun] << " run (" << identities
             << " compared as identity), " << outcomes[Outcome::kRefused] << " refused, "
             << outcomes[Outcome::kRefusedAtSize] << " refused at other sizes, "

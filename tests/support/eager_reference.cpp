@@ -6,7 +6,6 @@
 
 #include "rung/base/rng.h"
 #include "rung/exec/eager/convert.h"
-#include "rung/exec/eager/module.h"
 
 namespace rung::testing {
 namespace {
@@ -43,17 +42,6 @@ std::vector<Tensor> draw_inputs(const Graph& graph, uint64_t seed) {
     }
   }
   return inputs;
-}
-
-std::vector<Tensor> run_eagerly(const Model& model, const std::vector<Tensor>& inputs) {
-  const torch::NoGradGuard no_grad;
-  Module net(model);
-  net->eval();
-  std::vector<at::Tensor> in;
-  for (const Tensor& input : inputs) in.push_back(to_torch(input));
-  std::vector<Tensor> out;
-  for (const at::Tensor& value : net->forward(in)) out.push_back(from_torch(value.contiguous()));
-  return out;
 }
 
 double relative_rms(const std::vector<Tensor>& got, const std::vector<Tensor>& want) {

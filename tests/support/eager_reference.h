@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "rung/graph/model.h"
+#include "rung/exec/eager/module.h"
 
-// Eager execution as the measure of programs.
+// Eager execution (`run_eagerly`) as the measure of programs.
 namespace rung::testing {
 
 /// Fills in the weights that a network lacks. Those that are the same number everywhere (biases,
@@ -13,9 +13,6 @@ void draw_telling(Model& model, uint64_t seed);
 
 /// Something for every input at the graph's sizes: normal numbers, or whole ones from 0 to 1.
 std::vector<Tensor> draw_inputs(const Graph& graph, uint64_t seed);
-
-/// In evaluation, on LibTorch.
-std::vector<Tensor> run_eagerly(const Model& model, const std::vector<Tensor>& inputs);
 
 /// The largest of all outputs: RMS of the difference over that of `want`, or the former alone where
 /// the latter is nothing. Infinite where number, types or shapes differ, or `got` is not finite;

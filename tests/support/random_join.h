@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <map>
 #include <string>
@@ -46,5 +48,35 @@ DrawnJoin shrink(DrawnJoin join, const std::function<bool(const DrawnJoin&)>& is
 
 /// A whole number from the environment.
 int64_t environment(const char* name, int64_t otherwise);
+
+/// Judges the joins of one part, or as many as RUNG_JOIN_COUNT says from RUNG_JOIN_SEED on, and
+/// gives their number. `judge(join)` gives a Verdict, with `outcome` and `text`, or throws what is
+/// wrong; `seen(seed, verdict)` counts it. One that is wrong fails the test, and so does the
+/// smallest like it.
+template <typename Verdict, typename Judge, typename Seen>
+int64_t judge_joins(int64_t part, int64_t in_part, const Judge& judge, const Seen& seen) {
+  constexpr auto kWrong = decltype(Verdict::outcome)::kWrong;
+  const auto verdict_of = [&](const DrawnJoin& join) -> Verdict {
+    try {
+      return judge(join);
+    } catch (const std::exception& error) {
+      return {kWrong, error.what()};
+    }
+  };
+  const int64_t count = environment("RUNG_JOIN_COUNT", in_part);
+  const int64_t first = environment("RUNG_JOIN_SEED", 0) + part * count;
+  for (int64_t seed = first; seed < first + count; ++seed) {
+    const DrawnJoin join = draw_join(static_cast<uint64_t>(seed));
+    const Verdict verdict = verdict_of(join);
+    seen(seed, verdict);
+    if (verdict.outcome != kWrong) continue;
+    const DrawnJoin small =
+        shrink(join, [&](const DrawnJoin& other) { return verdict_of(other).outcome == kWrong; });
+    ADD_FAILURE() << verdict.text << "\n"
+                  << to_string(join) << "\nsmallest: " << verdict_of(small).text << "\n"
+                  << to_string(small);
+  }
+  return count;
+}
 
 }  // namespace rung::testing

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "rung/base/text.h"
+
 namespace rung {
 namespace {
 
@@ -27,6 +29,16 @@ int usable_cores() {
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   return quota_cores(std::max(1, CPU_COUNT(&set)));
+}
+
+std::string cpu_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) {
+      return std::string(trim(std::string_view(line).substr(line.find(':') + 1)));
+    }
+  }
+  return "unknown";
 }
 
 }  // namespace rung

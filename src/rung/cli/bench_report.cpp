@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "rung/base/error.h"
+#include "rung/base/statistics.h"
 #include "rung/base/table.h"
 #include "rung/base/text.h"
 #include "rung/cli/program_options.h"
@@ -81,27 +82,6 @@ nlohmann::ordered_json program_json(const BenchProgram& program) {
 }
 
 }  // namespace
-
-double quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const double place = share * static_cast<double>(values.size() - 1);
-  const auto low = static_cast<size_t>(place);
-  const size_t high = std::min(low + 1, values.size() - 1);
-  return values[low] + (values[high] - values[low]) * (place - std::floor(place));
-}
-
-double median(std::vector<double> values) { return quantile(std::move(values), 0.5); }
-
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name")) {
-      return std::string(trim(std::string_view(line).substr(line.find(':') + 1)));
-    }
-  }
-  return "unknown";
-}
 
 std::string to_text(const BenchReport& report) {
   std::string text =

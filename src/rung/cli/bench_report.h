@@ -38,12 +38,6 @@ struct BenchReport {
   std::optional<size_t> yardstick = {};
 };
 
-double median(std::vector<double> values);  ///< 0 of none
-/// The value that a share of the others do not exceed.
-double quantile(std::vector<double> values, double share);
-/// The name of this machine's CPU.
-std::string cpu_name();
-
 std::string to_text(const BenchReport& report);
 std::string to_json(const BenchReport& report);
 std::string to_svg(const BenchReport& report);

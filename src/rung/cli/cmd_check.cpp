@@ -32,17 +32,6 @@ struct CheckCommand {
   uint64_t seed = 0;
 };
 
-std::vector<Tensor> run_eagerly(const Model& model, const std::vector<Tensor>& inputs) {
-  const torch::NoGradGuard no_grad;
-  Module net(model);
-  net->eval();
-  std::vector<at::Tensor> in;
-  for (const Tensor& input : inputs) in.push_back(to_torch(input));
-  std::vector<Tensor> out;
-  for (const auto& value : net->forward(in)) out.push_back(from_torch(value.contiguous()));
-  return out;
-}
-
 /// Finds where a program leaves the network's own numbers.
 class Search {
  public:

@@ -26,6 +26,10 @@ void check_sizes(std::string_view op, std::string_view what, const Shape& shape)
 
 }  // namespace
 
+bool all_are(const Sizes& sizes, int64_t value) {
+  return std::all_of(sizes.begin(), sizes.end(), [=](int64_t size) { return size == value; });
+}
+
 void check_inputs(std::string_view op, Types in, std::string_view what, size_t min, size_t max) {
   if (in.size() < min || in.size() > max) {
     fail_user("{}: takes {} inputs ({}), got {}", op, range_text(min, max), what, in.size());

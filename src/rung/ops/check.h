@@ -43,6 +43,9 @@ void check_count(std::string_view op, std::string_view attribute, size_t count, 
 Sizes per_axis(std::string_view op, std::string_view attribute, const Sizes& sizes, size_t axes,
                int64_t fallback, int64_t minimum);
 
+/// Whether every number is `value`; true of none.
+bool all_are(const Sizes& sizes, int64_t value);
+
 /// Begin and end of every axis.
 struct Border {
   Sizes begin;

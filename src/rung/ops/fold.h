@@ -62,6 +62,21 @@ inline int64_t grain_of(int64_t work) {
   return std::max<int64_t>(1, kWorth / std::max<int64_t>(work, 1));
 }
 
+/// A kernel over the rows of `plan` (planes × rows(), of columns() × inner values that have `taps`
+/// terms each): rows(plan, x, out, begin, end), in vectors, on elements of type T.
+template <typename T, typename Plan, typename Rows>
+Kernel rows_kernel(Plan plan, int64_t taps, const Rows& rows) {
+  const int64_t grain = grain_of(plan.columns() * taps * std::max<int64_t>(1, plan.inner / 8));
+  const auto shared = std::make_shared<const Plan>(std::move(plan));
+  return [shared, grain, rows](const Pointers& p) {
+    const auto* x = reinterpret_cast<const T*>(p.in[0]);
+    auto* out = reinterpret_cast<T*>(p.out[0]);
+    parallel_for(shared->planes * shared->rows(), grain, [&](int64_t begin, int64_t end) {
+      vectorized([&] { rows(*shared, x, out, begin, end); });
+    });
+  };
+}
+
 /// Kernels that compute are over f32 and bf16; gives up on an input of another type: "pools of f64
 /// have no kernel".
 void need_f32(LowerCall& call, std::string_view what);

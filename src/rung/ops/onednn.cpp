@@ -67,18 +67,31 @@ int64_t channel_block() {
 
 bool has_bf16() { return channel_block() == 16; }
 
+int64_t channel_blocks(int64_t channels) {
+  return (channels + channel_block() - 1) / channel_block();
+}
+
+Shape with_rank(const Shape& shape, size_t rank) {
+  Shape filled(rank - shape.size(), 1);
+  filled.insert(filled.end(), shape.begin(), shape.end());
+  return filled;
+}
+
 const dnnl::engine& engine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;
 }
 
+Shape stored_shape(const Shape& shape, Layout layout) {
+  Shape stored = shape;
+  if (layout == Layout::kPlain) return stored;
+  stored[1] = channel_blocks(stored[1]);
+  stored.push_back(channel_block());
+  return stored;
+}
+
 int64_t bytes_of(const Shape& shape, Form form) {
-  Shape filled = shape;
-  if (form.layout == Layout::kBlocked) {
-    const int64_t block = channel_block();
-    filled[1] = (filled[1] + block - 1) / block * block;
-  }
-  return element_count(filled) * size_of(form.dtype);
+  return element_count(stored_shape(shape, form.layout)) * size_of(form.dtype);
 }
 
 dnnl::memory::data_type to_dnnl(DType dtype) {
@@ -116,10 +129,9 @@ dnnl::memory::desc desc_of(const Shape& shape, Form form) {
 
 MapView map_view(const Shape& shape, Layout layout) {
   const bool blocked = layout == Layout::kBlocked;
-  const int64_t block = blocked ? channel_block() : 1;
-  return {.planes = shape[0] * ((shape[1] + block - 1) / block),
+  return {.planes = shape[0] * (blocked ? channel_blocks(shape[1]) : shape[1]),
           .space = Shape(shape.begin() + 2, shape.end()),
-          .inner = block};
+          .inner = blocked ? channel_block() : 1};
 }
 
 void LowerCall::give_up(const std::string& reason) { throw NotLowered{reason}; }

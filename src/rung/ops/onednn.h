@@ -31,6 +31,13 @@ struct Form {
 int64_t channel_block();
 /// Whether oneDNN computes bf16 on this CPU: with AVX-512, if slowly where that lacks AVX512-BF16.
 bool has_bf16();
+/// How many blocks these channels take.
+int64_t channel_blocks(int64_t channels);
+/// Sizes as those of `rank` axes, ones in front, as broadcasting reads them. At most `rank` of
+/// them.
+Shape with_rank(const Shape& shape, size_t rank);
+/// Its axes in memory, outermost first: [N, C/b, S…, b] of a blocked one.
+Shape stored_shape(const Shape& shape, Layout layout);
 /// Bytes of a value of these sizes in that form, blocks filled up.
 int64_t bytes_of(const Shape& shape, Form form);
 /// The same for oneDNN. Blocked values have 3 to 5 axes; a plain one has at most 12, and one of no
@@ -75,7 +82,6 @@ struct Way {
   std::vector<PrimitiveArg> args = {};
   int64_t scratch = 0;              ///< bytes
   std::vector<Ref> constants = {};  ///< inputs of this way alone: packed weights
-  double error = 0;                 ///< expected relative error beyond rounding: Winograd's
 };
 
 /// What a rule adds to the program.

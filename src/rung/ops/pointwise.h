@@ -4,6 +4,8 @@
 
 namespace rung::onednn {
 
+bool is_relu(const Op& op);
+
 /// Whether a pointwise op has a place in our own kernel, on f32, behind another or on its own.
 bool fits_pointwise(const Op& op);
 

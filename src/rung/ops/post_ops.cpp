@@ -151,14 +151,6 @@ Fn binary_of(ops::BinaryFn fn) {
   }
 }
 
-// The operand's sizes as those of the result's axes.
-Shape aligned(const Shape& operand, size_t rank) {
-  Shape shape(rank, 1);
-  if (operand.size() > rank) return {};
-  std::copy(operand.begin(), operand.end(), shape.end() - static_cast<long>(operand.size()));
-  return shape;
-}
-
 // One number for each channel as a value [1, C, 1, …] in the layout of the destination: oneDNN has
 // no fast kernel otherwise.
 Ref channels_in(LowerCall& call, size_t input, const Shape& dims, Form form) {
@@ -244,8 +236,8 @@ bool fits_post_op(const Op& op, bool swapped, std::span<const Post> before) {
 }
 
 bool fits_post_operand(const Shape& operand, const Shape& result, size_t channel) {
-  const Shape shape = aligned(operand, result.size());
-  if (shape.size() != result.size()) return false;
+  if (operand.size() > result.size()) return false;
+  const Shape shape = with_rank(operand, result.size());
   if (operand == result || element_count(shape) == 1) return true;
   return element_count(shape) == shape[channel] && shape[channel] == result[channel];
 }

@@ -357,6 +357,17 @@ void ModuleImpl::to(at::Device device, bool non_blocking) {
   impl_->move_constants(false, device);
 }
 
+std::vector<Tensor> run_eagerly(const Model& model, const std::vector<Tensor>& inputs) {
+  const at::NoGradGuard no_grad;
+  Module net(model);
+  net->eval();
+  std::vector<at::Tensor> in;
+  for (const Tensor& input : inputs) in.push_back(to_torch(input));
+  std::vector<Tensor> out;
+  for (const auto& value : net->forward(in)) out.push_back(from_torch(value.contiguous()));
+  return out;
+}
+
 std::vector<at::Tensor> taps(const Model& model, const std::vector<std::string>& names,
                              const at::Tensor& input) {
   const TapIndex index(model.graph);

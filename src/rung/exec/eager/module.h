@@ -85,6 +85,10 @@ class Module : public torch::nn::ModuleHolder<ModuleImpl> {
   at::Tensor operator()(const at::Tensor& input) { return get()->forward(input); }
 };
 
+/// The outputs of a model in evaluation mode, without keeping a Module; inputs in their order. The
+/// numbers that a compiled program is held to.
+std::vector<Tensor> run_eagerly(const Model& model, const std::vector<Tensor>& inputs);
+
 /// Values at taps of a traced or built model in evaluation mode, without keeping a Module:
 /// `taps(model, {"layer3"}, x)`.
 std::vector<at::Tensor> taps(const Model& model, const std::vector<std::string>& names,

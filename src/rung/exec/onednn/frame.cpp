@@ -48,16 +48,15 @@ Frame::Frame(const Plan& plan)
   last_inputs_.resize(inputs);
   last_outputs_.resize(outputs_.size());
   steps_.resize(count);
-  for (size_t i = 0; i < count; ++i) bind(i, plan.chosen[i]);
+  for (size_t i = 0; i < count; ++i) bind(i);
   // Where the caller's memory stands in the steps: found once, for those operands all ways share.
   for (size_t i = 0; i < count; ++i) {
     const Step& step = plan.draft.steps[i].step;
     const auto outside = [&](Ref ref, bool out, size_t place) {
       const auto [root, offset] = plan.draft.root(ref);
       const Slot& slot = plan.draft.slot(root);
-      const size_t operand = place + (out ? SIZE_MAX / 2 : 0);
-      if (slot.home == Home::kInput) inputs_[slot.outside].push_back({i, operand, offset});
-      if (slot.home == Home::kOutput) outputs_[slot.outside].push_back({i, operand, offset});
+      if (slot.home == Home::kInput) inputs_[slot.outside].push_back({i, place, out, offset});
+      if (slot.home == Home::kOutput) outputs_[slot.outside].push_back({i, place, out, offset});
     };
     for (size_t k = 0; k < step.in.size(); ++k) outside(step.in[k], false, k);
     for (size_t k = 0; k < step.out.size(); ++k) outside(step.out[k], true, k);
@@ -77,9 +76,9 @@ std::byte* Frame::address(Ref ref) const {
   }
 }
 
-void Frame::bind(size_t i, size_t way_index) {
+void Frame::bind(size_t i) {
   const Step& step = plan_.draft.steps[i].step;
-  const Way& way = step.ways[way_index];
+  const Way& way = step.ways[plan_.chosen[i]];
   Bound& bound = steps_[i];
   bound = {};
   for (const Ref ref : step.in) bound.pointers.push_back(address(ref));
@@ -104,8 +103,8 @@ void Frame::bind(size_t i, size_t way_index) {
   }
 }
 
-void Frame::choose(size_t i, size_t way) {
-  bind(i, way);
+void Frame::rebind(size_t i) {
+  bind(i);
   std::fill(last_inputs_.begin(), last_inputs_.end(), nullptr);  // aim again
   std::fill(last_outputs_.begin(), last_outputs_.end(), nullptr);
 }
@@ -118,8 +117,7 @@ void Frame::aim(std::span<std::byte* const> inputs, std::span<std::byte* const> 
       last[k] = memory[k];
       for (const Outside& place : places[k]) {
         Bound& bound = steps_[place.step];
-        const bool out = place.operand >= SIZE_MAX / 2;
-        const size_t operand = out ? bound.ins + (place.operand - SIZE_MAX / 2) : place.operand;
+        const size_t operand = place.operand + (place.out ? bound.ins : 0);
         bound.pointers[operand] = memory[k] + place.offset;
         const Way& way = plan_.draft.steps[place.step].step.ways[plan_.chosen[place.step]];
         for (size_t a = 0; a < way.args.size() && bound.primitive != nullptr; ++a) {

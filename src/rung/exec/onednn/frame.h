@@ -27,8 +27,8 @@ class Frame {
   /// The same, with a clock: seconds of each step.
   void run_timed(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs,
                  std::vector<double>& seconds);
-  /// Binds step `i` to another of its ways.
-  void choose(size_t i, size_t way);
+  /// Binds step `i` to the way that the plan has chosen since.
+  void rebind(size_t i);
 
  private:
   struct Bound {
@@ -42,12 +42,13 @@ class Frame {
   };
   /// A pointer that moves with the caller's memory.
   struct Outside {
-    size_t step, operand;
+    size_t step, operand;  ///< operand: of the step's inputs, or of its outputs
+    bool out;
     int64_t offset;
   };
 
   std::byte* address(Ref ref) const;
-  void bind(size_t i, size_t way);
+  void bind(size_t i);
   void aim(std::span<std::byte* const> inputs, std::span<std::byte* const> outputs);
   void execute(size_t i);
 

@@ -133,10 +133,8 @@ class Fuser {
     groups = std::move(kept);
   }
 
-  bool is_relu_or_nothing(const std::vector<Post>& posts) const {
-    if (posts.size() != 1) return posts.empty();
-    const auto* unary = std::get_if<ops::Unary>(posts[0].op);
-    return unary != nullptr && unary->fn == ops::UnaryFn::kRelu;
+  static bool is_relu_or_nothing(const std::vector<Post>& posts) {
+    return posts.empty() || (posts.size() == 1 && is_relu(*posts[0].op));
   }
   bool all_known(const std::vector<Value>& inputs) const {
     return std::all_of(inputs.begin() + 1, inputs.end(), [&](Value value) {

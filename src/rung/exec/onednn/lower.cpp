@@ -110,12 +110,26 @@ class Lowering {
                        .data = std::move(data)});
   }
 
+  /// A value of the arena.
+  Ref new_value(const Shape& shape, Form form) {
+    return draft_.add({.shape = shape, .form = form, .bytes = bytes_of(shape, form)});
+  }
+  /// All results of a node, row-major in the graph's types.
+  std::vector<Ref> plain_results(NodeId id) {
+    std::vector<Ref> results;
+    for (const TensorType& type : graph_.node(id).types) {
+      results.push_back(new_value(type.shape, {type.dtype, Layout::kPlain}));
+      known({id, static_cast<int32_t>(results.size()) - 1}).ref = results.back();
+    }
+    return results;
+  }
+
   Ref reordered(Value value, Form form) {
     const Known& it = known(value);
     const Ref from = it.ref;
     const Form old = draft_.slot(from).form;
     const Shape shape = graph_.type(value).shape;
-    const Ref to = draft_.add({.shape = shape, .form = form, .bytes = bytes_of(shape, form)});
+    const Ref to = new_value(shape, form);
     Step step = reorder_step(shape, old, form);
     step.in = {from};
     step.out = {to};
@@ -177,12 +191,8 @@ class Lowering::Call : public LowerCall {
 
   bool free_after(size_t input) const override {
     const Value value = group_.inputs[input];
-    const Home home =
-        owner_.known_[static_cast<size_t>(value.node.index)][static_cast<size_t>(value.port)]
-                    .ref.index < 0
-            ? Home::kConstant
-            : owner_.draft_.slot(owner_.known(value).ref).home;
-    return home != Home::kInput && home != Home::kConstant &&
+    const Ref ref = owner_.known(value).ref;  // none: a constant
+    return ref.index >= 0 && owner_.draft_.slot(ref).home != Home::kInput &&
            owner_.last_group_[static_cast<size_t>(value.node.index)] <= group_index_;
   }
 
@@ -203,9 +213,7 @@ class Lowering::Call : public LowerCall {
     }
     record(k, part(whole, shape, form, 0));
   }
-  Ref temporary(const Shape& shape, Form form) override {
-    return owner_.draft_.add({.shape = shape, .form = form, .bytes = bytes_of(shape, form)});
-  }
+  Ref temporary(const Shape& shape, Form form) override { return owner_.new_value(shape, form); }
   Ref constant(Tensor value) override {
     const Shape shape = value.shape();
     const Form form{value.dtype(), Layout::kPlain};
@@ -249,7 +257,7 @@ class Lowering::Call : public LowerCall {
   /// Every output that somebody reads must have been made.
   void check_done() const {
     for (size_t k = 0; k < last().types.size(); ++k) {
-      if (owner_.known_[static_cast<size_t>(group_.nodes.back().index)][k].ref.index < 0) {
+      if (owner_.known({group_.nodes.back(), static_cast<int32_t>(k)}).ref.index < 0) {
         fail_bug("the rule of {} gave no output {}", last().name, k);
       }
     }
@@ -328,14 +336,7 @@ void Lowering::lower_eagerly(const Group& group, const std::string& reason) {
   nodes.insert(nodes.end(), group.nodes.begin(), group.nodes.end());
   if (!options_.fallback) {
     refusals_.push_back(fmt::format("{} ({}): {}", root.name, op_name(root.op), reason));
-    for (const NodeId id : nodes) {  // so that what follows can be looked at, too
-      for (size_t k = 0; k < graph_.node(id).types.size(); ++k) {
-        const TensorType& type = graph_.node(id).types[k];
-        const Form form{type.dtype, Layout::kPlain};
-        known({id, static_cast<int32_t>(k)}).ref =
-            draft_.add({.shape = type.shape, .form = form, .bytes = bytes_of(type.shape, form)});
-      }
-    }
+    for (const NodeId id : nodes) plain_results(id);  // so that what follows can be looked at, too
     return;
   }
   for (const NodeId id : nodes) {
@@ -346,13 +347,7 @@ void Lowering::lower_eagerly(const Group& group, const std::string& reason) {
       in.push_back(graph_.type(value));
       step.in.push_back(in_form(value, {in.back().dtype, Layout::kPlain}));
     }
-    for (size_t k = 0; k < node.types.size(); ++k) {
-      const Form form{node.types[k].dtype, Layout::kPlain};
-      const Shape& shape = node.types[k].shape;
-      const Ref ref = draft_.add({.shape = shape, .form = form, .bytes = bytes_of(shape, form)});
-      known({id, static_cast<int32_t>(k)}).ref = ref;
-      step.out.push_back(ref);
-    }
+    step.out = plain_results(id);
     step.ways.push_back(
         {.name = "eager", .kernel = eager_kernel(options_.fallback(node), in, node.types)});
     draft_.steps.push_back({.step = std::move(step), .nodes = node.name, .slow = true});

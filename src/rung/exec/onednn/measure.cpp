@@ -69,7 +69,7 @@ void ask(Plan& plan, std::map<std::string, Question>& all, double budget_s) {
       for (const auto& [key, question] : all) {
         for (const size_t i : question.steps) {
           plan.chosen[i] = way % question.best.size();
-          frame.choose(i, plan.chosen[i]);
+          frame.rebind(i);
         }
       }
       for (int run = 0; run <= kRuns; ++run) {

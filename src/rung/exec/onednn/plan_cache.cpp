@@ -3,11 +3,10 @@
 #include <cpuid.h>
 #include <fmt/format.h>
 
-#include <array>
-#include <cstring>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "rung/base/cores.h"
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/io/json.h"
@@ -18,20 +17,11 @@ namespace {
 /// To be raised when a way changes what it does under the same name.
 constexpr int kWays = 4;
 
-std::string cpu_name() {
-  std::array<unsigned, 12> words{};
-  constexpr unsigned kFirst = 0x80000002;
-  for (unsigned i = 0; i < 3; ++i) {
-    __get_cpuid(kFirst + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]);
-  }
-  std::array<char, sizeof(words) + 1> text{};
-  std::memcpy(text.data(), words.data(), sizeof(words));
-  std::string name(text.data());
-  name.erase(name.find_last_not_of(' ') + 1);
-  // Servers hide models behind one name; family and model tell them apart.
+/// Servers hide models behind one name; family and model tell them apart.
+unsigned cpu_signature() {
   unsigned signature = 0, b = 0, c = 0, d = 0;
   __get_cpuid(1, &signature, &b, &c, &d);
-  return fmt::format("{} ({:x})", name, signature);
+  return signature;
 }
 
 nlohmann::json read(const std::filesystem::path& path) {
@@ -48,7 +38,7 @@ nlohmann::json read(const std::filesystem::path& path) {
 
 std::string machine_key() {
   const dnnl_version_t& version = *dnnl::version();
-  return fmt::format("{}, isa {:x}, oneDNN {}.{}.{}, ways {}", cpu_name(),
+  return fmt::format("{} ({:x}), isa {:x}, oneDNN {}.{}.{}, ways {}", cpu_name(), cpu_signature(),
                      static_cast<unsigned>(dnnl::get_effective_cpu_isa()), version.major,
                      version.minor, version.patch, kWays);
 }

@@ -9,6 +9,7 @@
 
 #include "rung/base/cores.h"
 #include "rung/base/error.h"
+#include "rung/base/statistics.h"
 #include "rung/base/text.h"
 #include "rung/exec/onednn/pipeline.h"
 #include "rung/ops/onednn.h"
@@ -168,12 +169,6 @@ std::vector<Tensor> new_outputs(const Compiled& compiled) {
     outputs.emplace_back(type.dtype, type.shape, onednn::aligned_memory(type.bytes()));
   }
   return outputs;
-}
-
-double median(std::vector<double>& values) {
-  const auto middle = values.begin() + static_cast<int64_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 void check_outputs(const Compiled& compiled, const std::vector<Tensor>& outputs) {

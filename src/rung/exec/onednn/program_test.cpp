@@ -102,7 +102,7 @@ TEST(Program, OutputsMayBeInputsConstantsAndTheSameTwice) {
 void expect_eagers_numbers(Model model) {
   testing::draw_telling(model, 1);
   const auto inputs = testing::draw_inputs(model.graph, 1);
-  const auto want = testing::run_eagerly(model, inputs);
+  const auto want = run_eagerly(model, inputs);
   EXPECT_LE(testing::relative_rms(compile(model, kPlain).run(inputs), want), 1e-5);
 }
 

@@ -17,7 +17,7 @@ std::string text(Form form) {
   return fmt::format("{}{}", name(form.dtype), form.layout == Layout::kBlocked ? " blocked" : "");
 }
 
-bool known_to_dnnl(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF16; }
+bool converts(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF16; }
 
 /// Row-major to row-major, another type.
 template <typename From, typename To>
@@ -43,7 +43,7 @@ class Squares {
  public:
   explicit Squares(const Shape& shape)
       : channels_(shape[1]),
-        groups_((shape[1] + channel_block() - 1) / channel_block()),
+        groups_(channel_blocks(shape[1])),
         images_(shape[0]),
         space_(element_count(Shape(shape.begin() + 2, shape.end()))) {}
 
@@ -133,7 +133,7 @@ Step reorder_step(const Shape& shape, Form from, Form to) {
   Kernel kernel;
   if (from.dtype == to.dtype) {
     kernel = mover(shape, from, to);
-  } else if (known_to_dnnl(from.dtype) && known_to_dnnl(to.dtype)) {
+  } else if (converts(from.dtype) && converts(to.dtype)) {
     kernel = converter(shape, from, to);
   } else {
     fail_bug("no reorder from {} to {}", name(from.dtype), name(to.dtype));
@@ -157,9 +157,6 @@ Tensor packed_as(const Tensor& value, const dnnl::memory::desc& from,
 Tensor converted(const Tensor& tensor, Form form) {
   const Form plain{tensor.dtype(), Layout::kPlain};
   if (form == plain) return tensor;
-  if (known_to_dnnl(tensor.dtype()) && known_to_dnnl(form.dtype)) {
-    return packed_as(tensor, desc_of(tensor.shape(), plain), desc_of(tensor.shape(), form));
-  }
   const Step step = reorder_step(tensor.shape(), plain, form);
   const int64_t bytes = bytes_of(tensor.shape(), form);
   Tensor made(DType::kU8, {bytes}, aligned_memory(bytes));

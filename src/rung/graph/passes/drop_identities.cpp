@@ -5,13 +5,10 @@
 #include <type_traits>
 
 #include "rung/graph/passes/rebuild.h"
+#include "rung/ops/check.h"
 
 namespace rung {
 namespace {
-
-bool all_zero(const ops::Sizes& sizes) {
-  return std::all_of(sizes.begin(), sizes.end(), [](int64_t n) { return n == 0; });
-}
 
 // Whether the op hands its first input on where the sizes stay the same.
 bool keeps(const Op& op) {
@@ -27,7 +24,8 @@ bool keeps(const Op& op) {
             std::is_same_v<T, ops::PadLike>;
         if constexpr (kBySize) return true;
         if constexpr (std::is_same_v<T, ops::Clamp>) return !it.low && !it.high;
-        if constexpr (std::is_same_v<T, ops::Pad>) return all_zero(it.begin) && all_zero(it.end);
+        if constexpr (std::is_same_v<T, ops::Pad>)
+          return ops::all_are(it.begin, 0) && ops::all_are(it.end, 0);
         if constexpr (std::is_same_v<T, ops::Resize>) {
           // A factor that is not quite 1 reads elsewhere, whatever the sizes.
           return std::all_of(it.scale.begin(), it.scale.end(), [](double f) { return f == 1; });

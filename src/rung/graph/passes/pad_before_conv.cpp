@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rung/ops/check.h"
+
 namespace rung {
 namespace {
 
@@ -12,14 +14,10 @@ bool wants_pad(const Node& node) {
 
 /// The border as a Pad has it: one number per axis of x, the first two 0.
 ops::Pad pad_of(const ops::Conv& conv, size_t rank) {
-  const size_t axes = rank - 2;
-  const bool both = conv.padding.size() == 2 * axes && axes > 0;
-  ops::Pad pad{.begin = ops::Sizes(rank, 0), .end = ops::Sizes(rank, 0), .mode = conv.pad_mode};
-  for (size_t i = 0; i < axes && !conv.padding.empty(); ++i) {
-    const bool one = conv.padding.size() == 1;
-    pad.begin[i + 2] = conv.padding[one ? 0 : i];
-    pad.end[i + 2] = both ? conv.padding[i + axes] : pad.begin[i + 2];
-  }
+  const ops::Border border = ops::border(ops::Conv::kName, conv.padding, rank - 2);
+  ops::Pad pad{.begin = {0, 0}, .end = {0, 0}, .mode = conv.pad_mode};
+  pad.begin.insert(pad.begin.end(), border.begin.begin(), border.begin.end());
+  pad.end.insert(pad.end.end(), border.end.begin(), border.end.end());
   return pad;
 }
 

@@ -2,23 +2,20 @@
 
 #include <cmath>
 
-#include "rung/base/error.h"
-#include "rung/base/text.h"
-#include "rung/ops/check.h"
+#include "rung/ops/conv/conv_parts_onednn.h"
 #include "rung/ops/conv/head_onednn.h"
 #include "rung/ops/conv/normed_product.h"
-#include "rung/ops/conv/product.h"
+#include "rung/ops/conv/our_ways.h"
 #include "rung/ops/conv/tiles.h"
-#include "rung/ops/conv/winograd.h"
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
+#include "rung/ops/pointwise.h"
 #include "rung/ops/post_ops.h"
 
 namespace rung::ops {
 namespace {
 
 using dnnl::memory;
-using onednn::bytes_of;
 using onednn::channel_block;
 using onednn::desc_of;
 using onednn::Form;
@@ -30,34 +27,16 @@ using onednn::Step;
 using onednn::Way;
 using Forward = dnnl::convolution_forward;
 
-/// The numbers of a convolution, as oneDNN wants them.
-struct Window {
-  Sizes kernel, stride, dilation, begin, end;  ///< dilation - 1, as oneDNN counts
-};
-
-Window window_of(const Conv& op, const Shape& weight) {
-  const size_t axes = weight.size() - 2;
-  Window window{.kernel = Sizes(weight.begin() + 2, weight.end()),
-                .stride = per_axis(Conv::kName, "stride", op.stride, axes, 1, 1),
-                .dilation = per_axis(Conv::kName, "dilation", op.dilation, axes, 1, 1)};
-  for (int64_t& step : window.dilation) --step;
-  const Border pad = border(Conv::kName, op.padding, axes);
-  window.begin = pad.begin;
-  window.end = pad.end;
-  return window;
-}
-
 /// One convolution on its way: everything that its ways have in common.
 struct Problem {
   const Conv& op;
   LowerCall& call;
-  Window window;
+  ConvWindow window;
   Form src, dst;
   Shape weight;                 ///< with groups in front where there are any
   std::optional<Tensor> known;  ///< the weight
   PostOps posts;
   bool bias = false;
-  Ref x, bias_ref, weight_ref;
 };
 
 Shape grouped(const Shape& weight, int64_t groups) {
@@ -67,43 +46,27 @@ Shape grouped(const Shape& weight, int64_t groups) {
   return shape;
 }
 
-bool all_are(const Sizes& sizes, int64_t value) {
-  return std::all_of(sizes.begin(), sizes.end(), [=](int64_t size) { return size == value; });
+/// What Winograd kernels ask of it: blocked maps, one group, stride 1, a known weight.
+bool is_even(const Problem& it) {
+  return it.src.layout == Layout::kBlocked && it.dst == it.src && it.known && it.op.groups == 1 &&
+         it.window.is_even();
 }
-
-/// Whether oneDNN's Winograd kernels may take it: f32, 3×3, stride 1, at most one row of padding.
-bool suits_winograd(const Problem& it) {
-  const Window& window = it.window;
-  return it.src == Form{DType::kF32, Layout::kBlocked} && it.dst == it.src && it.known &&
-         it.op.groups == 1 && window.kernel == Sizes{3, 3} && all_are(window.stride, 1) &&
-         all_are(window.dilation, 0) && all_are(window.begin, window.begin[0]) &&
-         window.end == window.begin && window.begin[0] <= 1;
-}
-
-bool is_slow(const std::string& implementation) {
-  return implementation.find("ref") != std::string::npos;
+bool is_3x3(const ConvWindow& window) {
+  return window.kernel == Sizes{3, 3} && window.begin[0] <= 1;
 }
 
 /// The operands of Step::in: x, (a weight that is not known), (a bias), those of the posts.
 size_t operands(const Problem& it) { return 1 + (it.known ? 0 : 1) + (it.bias ? 1 : 0); }
 
-Way way_of(Problem& it, const Forward::primitive_desc& pd, const std::string& name) {
-  Way way{.name = name};
-  size_t next = it.posts.in.size() + operands(it);  // behind the step's inputs
-  way.args.push_back({DNNL_ARG_SRC, 0, pd.src_desc()});
+Way way_of(Problem& it, const Forward::primitive_desc& pd) {
+  std::optional<Ref> packed;
   if (it.known) {
-    way.constants = {it.call.packed(Tensor(it.known->dtype(), it.weight, it.known->storage()),
-                                    pd.weights_desc())};
-    way.args.push_back({DNNL_ARG_WEIGHTS, next++, pd.weights_desc()});
-  } else {
-    way.args.push_back({DNNL_ARG_WEIGHTS, 1, pd.weights_desc()});
+    packed = it.call.packed(Tensor(it.known->dtype(), it.weight, it.known->storage()),
+                            pd.weights_desc());
   }
-  if (it.bias) way.args.push_back({DNNL_ARG_BIAS, it.known ? 1U : 2U, pd.bias_desc()});
+  const auto bias = it.bias ? std::optional<size_t>(it.known ? 1 : 2) : std::nullopt;
+  Way way = convolution_way<Forward>(pd, operands(it) + it.posts.in.size(), packed, bias);
   way.args.insert(way.args.end(), it.posts.args.begin(), it.posts.args.end());
-  way.args.push_back({DNNL_ARG_DST, next, pd.dst_desc()});
-  way.primitive = Forward(pd);
-  way.scratch = static_cast<int64_t>(pd.scratchpad_desc().get_size());
-  if (way.name.find("wino") != std::string::npos) way.error = 2e-6;
   return way;
 }
 
@@ -118,7 +81,7 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
   const memory::desc bias = it.bias ? desc_of({dst.dims()[1]}, {}) : memory::desc();
   // Stays alive while implementations are listed: next_impl reads it.
   const Forward::desc desc(dnnl::prop_kind::forward_inference, algorithm, src, weights, bias, dst,
-                           it.window.stride, it.window.dilation, it.window.begin, it.window.end);
+                           it.window.stride, it.window.gaps, it.window.begin, it.window.end);
   dnnl::primitive_attr attr;
   attr.set_post_ops(it.posts.ops);
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -132,32 +95,28 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
       if (std::find(names.begin(), names.end(), name) != names.end()) return;
       names.push_back(name);
       if (only && name != *only) continue;
-      ways.push_back(way_of(it, pd, name));
+      ways.push_back(way_of(it, pd));
     } while (pd.next_impl());
   } catch (const dnnl::error&) {
     return;  // no implementation for this
   }
 }
 
-/// Whether a kernel of our own may take it: blocked maps, one group, stride 1, a known weight.
+/// Whether a kernel of our own may take it.
 bool suits_ours(const Problem& it) {
-  const Window& window = it.window;
-  return it.src.layout == Layout::kBlocked && it.dst == it.src && it.known && it.op.groups == 1 &&
-         all_are(window.stride, 1) && all_are(window.dilation, 0) &&
-         all_are(window.begin, window.begin[0]) && window.end == window.begin &&
-         it.posts.args.empty() && onednn::has_tiles(it.src.dtype) &&
+  return is_even(it) && it.posts.args.empty() && onednn::has_tiles(it.src.dtype) &&
          (!it.bias || it.call.known(2).defined());
 }
 
-/// The posts as our kernels know them; nothing where they are others.
-struct OurPosts {
-  bool sum = false, relu = false;
-};
-std::optional<OurPosts> our_posts(const Problem& it) {
-  OurPosts made;
+/// The convolution as our kernels know it; nothing where its posts are others than theirs.
+std::optional<onednn::BlockedConv> as_ours(const Problem& it) {
+  onednn::BlockedConv made{.x = it.call.in_type(0).shape,
+                           .outputs = it.call.out_type().shape[1],
+                           .pad = it.window.begin[0],
+                           .dtype = it.src.dtype};
+  if (it.bias) made.bias = it.call.known(2);
   for (const onednn::Post& post : it.call.posts()) {
-    const auto* unary = std::get_if<Unary>(post.op);
-    const bool relu = unary != nullptr && unary->fn == UnaryFn::kRelu;
+    const bool relu = onednn::is_relu(*post.op);
     if (made.relu || !(relu || (post.operand && it.posts.over && !made.sum))) return std::nullopt;
     (relu ? made.relu : made.sum) = true;
   }
@@ -166,23 +125,16 @@ std::optional<OurPosts> our_posts(const Problem& it) {
 
 /// The way that is ours, if there is one and it is not ruled out.
 void add_ours(Problem& it, const std::optional<std::string>& only, std::vector<Way>& ways) {
-  const auto posts = our_posts(it);
-  if (!posts || !suits_ours(it)) return;
-  const bool product = all_are(it.window.kernel, 1) && it.window.begin[0] == 0;
-  const bool winograd = it.window.kernel == Sizes{3, 3} && it.window.begin[0] <= 1;
+  if (!suits_ours(it)) return;
+  const auto ours = as_ours(it);
+  if (!ours) return;
   const auto wanted = [&](std::string_view name) { return !only || *only == name; };
   const size_t first = operands(it) + it.posts.in.size();
-  const Tensor bias = it.bias ? it.call.known(2) : Tensor();
-  const Shape& x = it.call.in_type(0).shape;
-  const int64_t outputs = it.call.out_type().shape[1];
-  if (product && wanted("columns")) {
-    ways.push_back(onednn::product_way(
-        it.call, {x, outputs, it.src.dtype, bias, posts->sum, posts->relu}, *it.known, first));
+  if (all_are(it.window.kernel, 1) && ours->pad == 0 && wanted(onednn::kColumnsWay)) {
+    ways.push_back(onednn::columns_way(it.call, *ours, *it.known, first));
   }
-  if (winograd && wanted("winograd 2x2")) {
-    ways.push_back(onednn::winograd_way(
-        it.call, {x, outputs, it.window.begin[0], it.src.dtype, bias, posts->sum, posts->relu},
-        *it.known, first));
+  if (is_3x3(it.window) && wanted(onednn::kWinogradWay)) {
+    ways.push_back(onednn::winograd_way(it.call, *ours, *it.known, first));
   }
 }
 
@@ -198,13 +150,11 @@ std::string describe(const Problem& it) {
 }
 
 std::string key_of(const Problem& it, const std::string& what) {
-  const Window& w = it.window;
+  const ConvWindow& w = it.window;
   return fmt::format("{} of {} {} by {} pad {} {} stride {} dilation {}", what, name(it.src.dtype),
                      to_string(it.call.in_type(0).shape), to_string(it.weight), to_string(w.begin),
-                     to_string(w.end), to_string(w.stride), to_string(w.dilation));
+                     to_string(w.end), to_string(w.stride), to_string(w.gaps));
 }
-
-Ref take_bias(LowerCall& call) { return call.in(2, {DType::kF32, Layout::kPlain}); }
 
 bool fits_blocks(const Conv& op, const Shape& weight) {
   if (weight.size() < 3 || weight.size() > 5) return false;
@@ -244,12 +194,12 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
   Step step{.what = describe(it)};
   step.key = key_of(it, step.what);
   const auto only = call.chosen_way(step.key);
-  it.x = call.in(0, it.src);
-  step.in.push_back(it.x);
+  step.in.push_back(call.in(0, it.src));
   if (!it.known) step.in.push_back(call.in(1, {it.src.dtype, Layout::kPlain}));
-  if (it.bias) step.in.push_back(take_bias(call));
+  if (it.bias) step.in.push_back(call.in(2, {DType::kF32, Layout::kPlain}));
   const size_t most = call.measures() ? 2 : 1;
-  if (suits_winograd(it) && call.measures()) {
+  const bool winograd = it.src.dtype == DType::kF32 && is_even(it) && is_3x3(it.window);
+  if (winograd && call.measures()) {
     add_ways(it, dnnl::algorithm::convolution_winograd, 4, only, step.ways);
   }
   add_ways(it, dnnl::algorithm::convolution_direct, most, only, step.ways);

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "rung/base/error.h"
-#include "rung/ops/check.h"
+#include "rung/ops/conv/conv_parts_onednn.h"
 #include "rung/ops/conv/patch_onednn.h"
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
@@ -17,20 +17,7 @@ using onednn::Layout;
 using onednn::LowerCall;
 using onednn::Pointers;
 using onednn::Step;
-using onednn::Way;
 using Forward = dnnl::deconvolution_forward;
-
-struct Window {
-  Sizes stride, dilation, begin, end;
-};
-
-Window window_of(const ConvTranspose& op, size_t axes) {
-  const Border pad = border(ConvTranspose::kName, op.padding, axes);
-  return {.stride = per_axis(ConvTranspose::kName, "stride", op.stride, axes, 1, 1),
-          .dilation = per_axis(ConvTranspose::kName, "dilation", op.dilation, axes, 1, 1),
-          .begin = pad.begin,
-          .end = pad.end};
-}
 
 /// weight [C, O/groups, K…] as oneDNN has it: [(groups,) O, C, K…], each of one group.
 Tensor swapped(const Tensor& weight, int64_t groups) {
@@ -55,15 +42,13 @@ Tensor swapped(const Tensor& weight, int64_t groups) {
 /// oneDNN's primitive; false where it has nothing but a reference kernel.
 bool lower_primitive(const ConvTranspose& op, LowerCall& call, Layout layout) {
   const Shape& x = call.in_type(0).shape;
-  const Window window = window_of(op, x.size() - 2);
+  const ConvWindow window = window_of(op, call.in_type(1).shape);
   const Form form{DType::kF32, layout};
   const Tensor weight = swapped(call.known(1), op.groups);
   const bool has_bias = call.own_inputs() > 2;
   const auto src = desc_of(x, form), dst = desc_of(call.out_type().shape, form);
   const memory::desc weights(weight.shape(), memory::data_type::f32, memory::format_tag::any);
   const memory::desc bias = has_bias ? desc_of({call.out_type().shape[1]}, {}) : memory::desc();
-  Sizes gaps = window.dilation;
-  for (int64_t& gap : gaps) --gap;
   // The output's end decides what lies beyond it: output_padding is part of the padding here.
   Sizes end = window.end;
   const Sizes extra =
@@ -74,22 +59,15 @@ bool lower_primitive(const ConvTranspose& op, LowerCall& call, Layout layout) {
   try {
     const Forward::desc desc(dnnl::prop_kind::forward_inference,
                              dnnl::algorithm::deconvolution_direct, src, weights, bias, dst,
-                             window.stride, gaps, window.begin, end);
+                             window.stride, window.gaps, window.begin, end);
     const Forward::primitive_desc pd(desc, attr, onednn::engine());
-    if (std::string(pd.impl_info_str()).find("ref") != std::string::npos) return false;
+    if (is_slow(pd.impl_info_str())) return false;
     Step step{.what = fmt::format("transposed conv, {} -> {}", x[1], call.out_type().shape[1])};
     step.in = {call.in(0, form)};
     if (has_bias) step.in.push_back(call.in(2, {DType::kF32, Layout::kPlain}));
-    const size_t inputs = step.in.size();
-    Way way{.name = pd.impl_info_str(),
-            .primitive = Forward(pd),
-            .args = {{DNNL_ARG_SRC, 0, pd.src_desc()},
-                     {DNNL_ARG_WEIGHTS, inputs, pd.weights_desc()},
-                     {DNNL_ARG_DST, inputs + 1, pd.dst_desc()}},
-            .constants = {call.packed(weight, pd.weights_desc())}};
-    way.scratch = static_cast<int64_t>(pd.scratchpad_desc().get_size());
-    if (has_bias) way.args.push_back({DNNL_ARG_BIAS, 1, pd.bias_desc()});
-    step.ways.push_back(std::move(way));
+    step.ways.push_back(
+        convolution_way<Forward>(pd, step.in.size(), call.packed(weight, pd.weights_desc()),
+                                 has_bias ? std::optional<size_t>(1) : std::nullopt));
     step.out = {call.out(0, form)};
     call.step(std::move(step));
     return true;
@@ -160,7 +138,9 @@ void lower_loops(const ConvTranspose& op, LowerCall& call) {
   const Shape& x = call.in_type(0).shape;
   const Shape& weight = call.in_type(1).shape;
   const Shape& y = call.out_type().shape;
-  const Window window = window_of(op, x.size() - 2);
+  const ConvWindow window = window_of(op, call.in_type(1).shape);
+  Sizes steps = window.gaps;
+  for (int64_t& step : steps) ++step;
   const auto space = [](const Shape& shape) { return three({shape.begin() + 2, shape.end()}, 1); };
   const Loops l{.images = x[0],
                 .groups = op.groups,
@@ -170,7 +150,7 @@ void lower_loops(const ConvTranspose& op, LowerCall& call) {
                 .to = space(y),
                 .kernel = space(weight),
                 .stride = three(window.stride, 1),
-                .dilation = three(window.dilation, 1),
+                .dilation = three(steps, 1),
                 .begin = three(window.begin, 0)};
   const Form form{DType::kF32, Layout::kPlain};
   std::vector<onednn::Ref> in = {call.in(0, form), call.in(1, form)};

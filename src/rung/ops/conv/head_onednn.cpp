@@ -68,16 +68,13 @@ Kernel head_kernel(int64_t images, int64_t groups, int64_t pixels, int64_t outpu
 bool lower_head(const Conv& op, LowerCall& call) {
   const Shape& x = call.in_type(0).shape;
   const Shape& weight = call.in_type(1).shape;
-  const auto all = [](const Sizes& sizes, int64_t value) {
-    return std::all_of(sizes.begin(), sizes.end(), [=](int64_t size) { return size == value; });
-  };
   const bool fits = weight[0] <= kMostChannels && op.groups == 1 && call.posts().empty() &&
-                    all(Sizes(weight.begin() + 2, weight.end()), 1) && all(op.stride, 1) &&
-                    all(op.padding, 0) && call.form(0).layout == Layout::kBlocked;
+                    all_are(Sizes(weight.begin() + 2, weight.end()), 1) && all_are(op.stride, 1) &&
+                    all_are(op.padding, 0) && call.form(0).layout == Layout::kBlocked;
   const bool has_bias = call.own_inputs() > 2;
   if (!fits || !call.known(1).defined() || (has_bias && !call.known(2).defined())) return false;
   const int64_t block = onednn::channel_block();
-  const int64_t groups = (x[1] + block - 1) / block;
+  const int64_t groups = onednn::channel_blocks(x[1]);
   const Tensor weights =
       packed_head(call.known(1), has_bias ? call.known(2) : Tensor(), groups * block);
   const int64_t pixels = element_count(Shape(x.begin() + 2, x.end()));

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <omp.h>
 
-#include "rung/base/error.h"
+#include "rung/ops/check.h"
 #include "rung/ops/conv/tiles.h"
 #include "rung/ops/norm/affine_onednn.h"
 
@@ -19,21 +19,13 @@ struct Product {
   int64_t channels() const { return in_blocks * kLanes; }
 };
 
-/// How the work is cut: chunks of pixels that threads do alone, or, where these are few, all of
-/// them at once, and threads share the columns.
-struct Cut {
-  bool shared = true;
-  int64_t chunk = 0, u_bytes = 0, threads = 1;
-};
-
 Cut cut_of(const Product& p, int64_t element) {
-  Cut cut{.threads = omp_get_max_threads()};
   const int64_t per_pixel = p.channels() * element + 64;  // row_stride
+  Cut cut{.row_bytes = per_pixel, .threads = omp_get_max_threads()};
   cut.shared = p.pixels * per_pixel <= kCache && p.column_groups >= 2 * cut.threads;
   const int64_t most = std::max(kRows, kCache / per_pixel / kRows * kRows);
   const int64_t each = (p.pixels + cut.threads - 1) / cut.threads;
   cut.chunk = cut.shared ? p.pixels : std::min(most, each);
-  cut.u_bytes = (cut.chunk * per_pixel + 63) / 64 * 64;
   return cut;
 }
 
@@ -68,7 +60,9 @@ struct Run {
     const int64_t step = rows_at_a_time(count), stride = row_stride<T>(p.channels());
     for (int64_t i = 0; i < count; i += step) {
       const int64_t rows = std::min(step, count - i);
-      multiply_rest(u + i * stride, stride, b, p.channels(), sums, rows);
+      const LeftSide<T> left{
+          .data = u + i * stride, .row = stride, .block = kLanes, .blocks = p.in_blocks};
+      multiply(left, b, sums, rows);
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t image = (first + i + r) / p.space, pixel = (first + i + r) % p.space;
         for (int64_t k = 0; k < blocks_here; ++k) {
@@ -107,24 +101,10 @@ Kernel product_kernel(const Product& p, const Cut& cut) {
                      numbers(2),
                      numbers(3),
                      reinterpret_cast<T*>(at.out[0])};
-    if (cut.shared) {
-      auto* u = reinterpret_cast<T*>(at.scratch);
-      parallel_for(p.in_blocks, 2,
-                   [&](int64_t begin, int64_t end) { norm_part(run, 0, p.pixels, begin, end, u); });
-      parallel_for(p.column_groups, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t g = begin; g < end; ++g) column_part(run, g, 0, p.pixels, u);
-      });
-      return;
-    }
-    const int64_t chunks = (p.pixels + cut.chunk - 1) / cut.chunk;
-    parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
-      auto* u = reinterpret_cast<T*>(at.scratch + omp_get_thread_num() * cut.u_bytes);
-      for (int64_t chunk = begin; chunk < end; ++chunk) {
-        const int64_t first = chunk * cut.chunk, count = std::min(cut.chunk, p.pixels - first);
-        norm_part(run, first, count, 0, p.in_blocks, u);
-        for (int64_t g = 0; g < p.column_groups; ++g) column_part(run, g, first, count, u);
-      }
-    });
+    run_cut<T>(
+        cut, at.scratch, p.pixels, p.in_blocks, p.column_groups,
+        [&](auto... part) { norm_part(run, part...); },
+        [&](auto... part) { column_part(run, part...); });
   };
 }
 
@@ -135,16 +115,12 @@ Tensor scale_and_shift(const ops::Affine& affine) {
   return Tensor::f32({count}, std::move(both));
 }
 
-bool all_are(const ops::Sizes& sizes, int64_t value) {
-  return std::all_of(sizes.begin(), sizes.end(), [=](int64_t size) { return size == value; });
-}
-
 }  // namespace
 
 bool takes_norm(const ops::Conv& op, const Shape& x, const Shape& weight) {
   return has_tiles(DType::kF32) && x.size() >= 3 && x.size() <= 5 && op.groups == 1 &&
-         all_are(op.stride, 1) && all_are(op.padding, 0) && x[1] % kLanes == 0 &&
-         all_are(ops::Sizes(weight.begin() + 2, weight.end()), 1) && weight[0] % kLanes == 0 &&
+         ops::all_are(op.stride, 1) && ops::all_are(op.padding, 0) && x[1] % kLanes == 0 &&
+         ops::all_are(ops::Sizes(weight.begin() + 2, weight.end()), 1) && weight[0] % kLanes == 0 &&
          element_count(x) > 0;
 }
 
@@ -155,9 +131,9 @@ void lower_normed_product(LowerCall& call) {
   const Form form{call.storage(DType::kF32), Layout::kBlocked};
   const Product p{.space = element_count(Shape(x.begin() + 2, x.end())),
                   .pixels = x[0] * element_count(Shape(x.begin() + 2, x.end())),
-                  .in_blocks = blocks(x[1]),
-                  .out_blocks = blocks(outputs),
-                  .column_groups = (blocks(outputs) + kColumns - 1) / kColumns,
+                  .in_blocks = channel_blocks(x[1]),
+                  .out_blocks = channel_blocks(outputs),
+                  .column_groups = column_groups(outputs),
                   .relu_before = prologue.relu,
                   .relu_behind = !call.posts().empty()};
   const ops::Affine affine = ops::affine_of(
@@ -172,8 +148,7 @@ void lower_normed_product(LowerCall& call) {
                                  call.constant(bias)};
     call.kernel(fmt::format("norm{} + conv 1x1, {} -> {}{}", p.relu_before ? " + relu" : "", x[1],
                             outputs, p.relu_behind ? " + relu" : ""),
-                in, {call.out(0, form)}, product_kernel<T>(p, cut), {},
-                (cut.shared ? 1 : cut.threads) * cut.u_bytes);
+                in, {call.out(0, form)}, product_kernel<T>(p, cut), {}, cut.scratch());
   });
 }
 

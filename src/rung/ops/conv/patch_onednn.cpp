@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "rung/base/error.h"
+#include "rung/ops/conv/conv_parts_onednn.h"
 #include "rung/ops/kernel.h"
 #include "rung/ops/post_ops.h"
 
@@ -20,16 +20,10 @@ using onednn::LowerCall;
 using onednn::Pointers;
 using onednn::Ref;
 using onednn::Step;
-using onednn::Way;
 using Forward = dnnl::convolution_forward;
 
-bool all_are(const Sizes& sizes, int64_t value) {
-  return std::all_of(sizes.begin(), sizes.end(), [=](int64_t size) { return size == value; });
-}
-
 int64_t filled(int64_t channels) {
-  const int64_t block = onednn::channel_block();
-  return (channels + block - 1) / block * block;
+  return onednn::channel_blocks(channels) * onednn::channel_block();
 }
 
 /// weight [C, O, K…] as that of a 1×1 convolution [K…·O', C, 1…], O' filled up to blocks.
@@ -92,12 +86,9 @@ Kernel lay_out(int64_t images, int64_t groups, Shape space, Shape kernel, int64_
 }  // namespace
 
 bool is_patchwise(const ConvTranspose& op, const Shape& weight) {
-  const Shape kernel(weight.begin() + 2, weight.end());
-  const size_t axes = kernel.size();
-  const Sizes stride =
-      op.stride.size() == axes ? op.stride : Sizes(axes, op.stride.empty() ? 1 : op.stride[0]);
-  return axes <= 3 && op.groups == 1 && stride == kernel && all_are(op.padding, 0) &&
-         all_are(op.output_padding, 0) && all_are(op.dilation, 1) &&
+  const ConvWindow window = window_of(op, weight);
+  return window.kernel.size() <= 3 && op.groups == 1 && window.stride == window.kernel &&
+         all_are(op.padding, 0) && all_are(op.output_padding, 0) && all_are(window.gaps, 0) &&
          weight[1] % onednn::channel_block() == 0;
 }
 
@@ -129,16 +120,9 @@ void lower_patchwise(const ConvTranspose&, LowerCall& call) {
   Step step{.what = fmt::format("transposed conv as a product, {} -> {}{}", x[1], out, posts.text)};
   step.in = {call.in(0, form)};
   if (has_bias) step.in.push_back(call.constant(repeated(call.known(2), places)));
-  const size_t inputs = step.in.size();
-  Way way{.name = pd.impl_info_str(),
-          .primitive = Forward(pd),
-          .args = {{DNNL_ARG_SRC, 0, pd.src_desc()},
-                   {DNNL_ARG_WEIGHTS, inputs, pd.weights_desc()},
-                   {DNNL_ARG_DST, inputs + 1, pd.dst_desc()}},
-          .scratch = static_cast<int64_t>(pd.scratchpad_desc().get_size())};
-  if (has_bias) way.args.push_back({DNNL_ARG_BIAS, 1, pd.bias_desc()});
-  way.constants = {call.packed(product, pd.weights_desc())};
-  step.ways.push_back(std::move(way));
+  step.ways.push_back(convolution_way<Forward>(pd, step.in.size(),
+                                               call.packed(product, pd.weights_desc()),
+                                               has_bias ? std::optional<size_t>(1) : std::nullopt));
   const Ref made = call.temporary(patches, form);
   step.out = {made};
   call.step(std::move(step));

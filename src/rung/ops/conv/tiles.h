@@ -19,7 +19,10 @@ inline constexpr int64_t kWide = kColumns * kLanes;
 /// Whether this CPU can run them. (They are compiled for both types with instructions of bf16.)
 bool has_tiles(DType dtype);
 
-inline int64_t blocks(int64_t channels) { return (channels + kLanes - 1) / kLanes; }
+/// Groups of kColumns blocks.
+inline int64_t column_groups(int64_t outputs) {
+  return (channel_blocks(outputs) + kColumns - 1) / kColumns;
+}
 
 /// How many rows at a time, so that the last ones are no fewer: 16 are 8 and 8, not 12 and 4.
 inline int64_t rows_at_a_time(int64_t count) {
@@ -44,75 +47,40 @@ inline int64_t row_stride(int64_t channels) {
   return channels + 64 / static_cast<int64_t>(sizeof(T));
 }
 
-/// Sums of kR rows and kColumns blocks over all channels. f32: one channel at a time.
-template <int64_t kR>
-RUNG_WIDE void multiply(const float* a, int64_t stride, const float* b, int64_t channels,
-                        float* c) {
-  __m512 sums[kR][kColumns];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = _mm512_setzero_ps();
-  }
-  for (int64_t k = 0; k < channels; ++k) {
-    const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + kLanes);
-    b += kColumns * kLanes;
-#pragma GCC unroll 12
-    for (int64_t r = 0; r < kR; ++r) {
-      const __m512 x = _mm512_set1_ps(a[r * stride + k]);
-      sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
-      sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
-    }
-  }
-#pragma GCC unroll 12
-  for (int64_t r = 0; r < kR; ++r) {
-    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
-    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
-  }
+/// sum += the next channels of a row · those of 16 columns: one of f32, two of bf16, which lie side
+/// by side. kChannels<T> says how many.
+template <typename T>
+inline constexpr int64_t kChannels = sizeof(T) == 2 ? 2 : 1;
+RUNG_WIDE void add_product(__m512& sum, const float* a, const float* b) {
+  sum = _mm512_fmadd_ps(_mm512_set1_ps(*a), _mm512_load_ps(b), sum);
+}
+RUNG_WIDE void add_product(__m512& sum, const Bf16* a, const Bf16* b) {
+  const auto pair = (__m512bh)_mm512_set1_epi32(*reinterpret_cast<const int32_t*>(a));
+  sum = _mm512_dpbf16_ps(sum, pair, (__m512bh)_mm512_load_si512(b));
 }
 
-/// bf16: two channels at a time, side by side in memory.
-template <int64_t kR>
-RUNG_WIDE void multiply(const Bf16* a, int64_t stride, const Bf16* b, int64_t channels, float* c) {
-  __m512 sums[kR][kColumns];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = _mm512_setzero_ps();
-  }
-  const auto* pairs = reinterpret_cast<const int32_t*>(a);
-  for (int64_t k = 0; k < channels / 2; ++k) {
-    const auto b0 = (__m512bh)_mm512_load_si512(b);
-    const auto b1 = (__m512bh)_mm512_load_si512(b + 2 * kLanes);
-    b += 2 * kColumns * kLanes;
-#pragma GCC unroll 12
-    for (int64_t r = 0; r < kR; ++r) {
-      const auto x = (__m512bh)_mm512_set1_epi32(pairs[r * (stride / 2) + k]);
-      sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, b0);
-      sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, b1);
-    }
-  }
-#pragma GCC unroll 12
-  for (int64_t r = 0; r < kR; ++r) {
-    _mm512_store_ps(c + r * kColumns * kLanes, sums[r][0]);
-    _mm512_store_ps(c + r * kColumns * kLanes + kLanes, sums[r][1]);
-  }
-}
+/// The left side of a product: rows `row` elements apart, each of `blocks` blocks of channels that
+/// are `block` elements apart.
+template <typename T>
+struct LeftSide {
+  const T* data;
+  int64_t row, block, blocks;
+};
 
-/// The same, the left side as it lies in a blocked map: kR neighbouring pixels, the next block of
-/// channels `plane` elements on.
-template <int64_t kR>
-RUNG_WIDE void multiply_map(const float* a, int64_t plane, const float* b, int64_t count,
-                            float* c) {
+/// c[kR][32] = the sums over all channels of kR rows and 32 packed columns.
+template <int64_t kR, typename T>
+RUNG_WIDE void multiply(const LeftSide<T>& left, const T* b, float* c) {
   __m512 sums[kR][kColumns];
   for (auto& row : sums) {
     for (auto& sum : row) sum = _mm512_setzero_ps();
   }
-  for (int64_t block = 0; block < count; ++block, a += plane) {
-    for (int64_t k = 0; k < kLanes; ++k) {
-      const __m512 b0 = _mm512_load_ps(b), b1 = _mm512_load_ps(b + kLanes);
-      b += kWide;
+  const T* a = left.data;
+  for (int64_t block = 0; block < left.blocks; ++block, a += left.block) {
+    for (int64_t k = 0; k < kLanes; k += kChannels<T>, b += kChannels<T> * kWide) {
 #pragma GCC unroll 12
       for (int64_t r = 0; r < kR; ++r) {
-        const __m512 x = _mm512_set1_ps(a[r * kLanes + k]);
-        sums[r][0] = _mm512_fmadd_ps(x, b0, sums[r][0]);
-        sums[r][1] = _mm512_fmadd_ps(x, b1, sums[r][1]);
+        add_product(sums[r][0], a + r * left.row + k, b);
+        add_product(sums[r][1], a + r * left.row + k, b + kChannels<T> * kLanes);
       }
     }
   }
@@ -122,48 +90,12 @@ RUNG_WIDE void multiply_map(const float* a, int64_t plane, const float* b, int64
     _mm512_store_ps(c + r * kWide + kLanes, sums[r][1]);
   }
 }
-template <int64_t kR>
-RUNG_WIDE void multiply_map(const Bf16* a, int64_t plane, const Bf16* b, int64_t count, float* c) {
-  __m512 sums[kR][kColumns];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = _mm512_setzero_ps();
-  }
-  for (int64_t block = 0; block < count; ++block, a += plane) {
-    const auto* pairs = reinterpret_cast<const int32_t*>(a);
-    for (int64_t k = 0; k < kLanes / 2; ++k) {
-      const auto b0 = (__m512bh)_mm512_load_si512(b);
-      const auto b1 = (__m512bh)_mm512_load_si512(b + 2 * kLanes);
-      b += 2 * kWide;
-#pragma GCC unroll 12
-      for (int64_t r = 0; r < kR; ++r) {
-        const auto x = (__m512bh)_mm512_set1_epi32(pairs[r * (kLanes / 2) + k]);
-        sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, b0);
-        sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, b1);
-      }
-    }
-  }
-#pragma GCC unroll 12
-  for (int64_t r = 0; r < kR; ++r) {
-    _mm512_store_ps(c + r * kWide, sums[r][0]);
-    _mm512_store_ps(c + r * kWide + kLanes, sums[r][1]);
-  }
-}
+/// The same for 1 to kRows rows.
 template <typename T, int64_t kR = kRows>
-RUNG_WIDE void multiply_map_rest(const T* a, int64_t plane, const T* b, int64_t count, float* c,
-                                 int64_t rows) {
+RUNG_WIDE void multiply(const LeftSide<T>& left, const T* b, float* c, int64_t rows) {
   if constexpr (kR > 0) {
-    if (rows == kR) return multiply_map<kR>(a, plane, b, count, c);
-    multiply_map_rest<T, kR - 1>(a, plane, b, count, c, rows);
-  }
-}
-
-/// The same for a number of tiles that is known at run time alone.
-template <typename T, int64_t kR = kRows>
-RUNG_WIDE void multiply_rest(const T* a, int64_t stride, const T* b, int64_t channels, float* c,
-                             int64_t rows) {
-  if constexpr (kR > 0) {
-    if (rows == kR) return multiply<kR>(a, stride, b, channels, c);
-    multiply_rest<T, kR - 1>(a, stride, b, channels, c, rows);
+    if (rows == kR) return multiply<kR>(left, b, c);
+    multiply<T, kR - 1>(left, b, c, rows);
   }
 }
 
@@ -176,16 +108,16 @@ RUNG_WIDE __m512 positive(__m512 v) {
 /// bf16.
 template <typename T>
 inline int64_t packed_place(int64_t row, int64_t column) {
-  constexpr int64_t kPair = sizeof(T) == 2 ? 2 : 1;
-  return (row / kPair * kWide + column) * kPair + row % kPair;
+  constexpr int64_t kNext = kChannels<T>;
+  return (row / kNext * kWide + column) * kNext + row % kNext;
 }
 
 /// A weight [O, C, 1…] as [column group][C][32], filled up with zeros.
 template <typename T>
 Tensor packed_columns(const Tensor& weight) {
   const int64_t outputs = weight.shape()[0], channels = weight.shape()[1];
-  const int64_t groups = (blocks(outputs) + kColumns - 1) / kColumns;
-  const int64_t filled = blocks(channels) * kLanes;
+  const int64_t groups = column_groups(outputs);
+  const int64_t filled = channel_blocks(channels) * kLanes;
   const int64_t bytes = groups * filled * kWide * static_cast<int64_t>(sizeof(T));
   Tensor packed(DType::kU8, {bytes}, aligned_memory(bytes));
   auto* to = reinterpret_cast<T*>(packed.data());
@@ -202,9 +134,45 @@ Tensor packed_columns(const Tensor& weight) {
 
 /// One number per output channel, filled up to whole groups; zeros where there is none.
 inline Tensor filled_bias(const Tensor& bias, int64_t outputs) {
-  Tensor filled(DType::kF32, {(blocks(outputs) + kColumns - 1) / kColumns * kWide});
+  Tensor filled(DType::kF32, {column_groups(outputs) * kWide});
   for (int64_t o = 0; o < outputs && bias.defined(); ++o) filled.set(o, bias.at(o));
   return filled;
+}
+
+/// How a product of prepared rows is cut: all rows at once, and threads share the columns, so that
+/// weights are read once; or, where the rows would leave the cache, chunks of them that threads do
+/// alone.
+struct Cut {
+  bool shared = true;
+  int64_t chunk = 0;      ///< rows
+  int64_t row_bytes = 0;  ///< in scratch memory
+  int64_t threads = 1;
+  int64_t room() const { return (chunk * row_bytes + 63) / 64 * 64; }
+  int64_t scratch() const { return (shared ? 1 : threads) * room(); }
+};
+
+/// Runs prepare(first, count, begin, end, u), which writes blocks begin … end of the channels of
+/// some rows, then columns(group, first, count, u), for all of `rows` and `groups`.
+template <typename T, typename Prepare, typename Columns>
+void run_cut(const Cut& cut, std::byte* scratch, int64_t rows, int64_t in_blocks, int64_t groups,
+             const Prepare& prepare, const Columns& columns) {
+  if (cut.shared) {
+    auto* u = reinterpret_cast<T*>(scratch);
+    parallel_for(in_blocks, 1,
+                 [&](int64_t begin, int64_t end) { prepare(0, rows, begin, end, u); });
+    parallel_for(groups, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g) columns(g, 0, rows, u);
+    });
+    return;
+  }
+  parallel_for((rows + cut.chunk - 1) / cut.chunk, 1, [&](int64_t begin, int64_t end) {
+    auto* u = reinterpret_cast<T*>(scratch + omp_get_thread_num() * cut.room());
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      const int64_t first = chunk * cut.chunk, count = std::min(cut.chunk, rows - first);
+      prepare(first, count, 0, in_blocks, u);
+      for (int64_t g = 0; g < groups; ++g) columns(g, first, count, u);
+    }
+  });
 }
 
 }  // namespace rung::onednn

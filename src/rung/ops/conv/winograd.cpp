@@ -1,11 +1,10 @@
-#include "rung/ops/conv/winograd.h"
-
 #include <fmt/format.h>
 #include <omp.h>
 
 #include <array>
 
 #include "rung/base/error.h"
+#include "rung/ops/conv/our_ways.h"
 #include "rung/ops/conv/tiles.h"
 
 namespace rung::onednn {
@@ -23,11 +22,11 @@ struct Sizes3x3 {
   int64_t channels() const { return in_blocks * kLanes; }
 };
 
-Sizes3x3 sizes_of(const Winograd& p) {
+Sizes3x3 sizes_of(const BlockedConv& p) {
   Sizes3x3 s{};
   s.images = p.x[0];
-  s.in_blocks = blocks(p.x[1]);
-  s.out_blocks = blocks(p.outputs);
+  s.in_blocks = channel_blocks(p.x[1]);
+  s.out_blocks = channel_blocks(p.outputs);
   s.height = p.x[2];
   s.width = p.x[3];
   s.pad = p.pad;
@@ -36,7 +35,7 @@ Sizes3x3 sizes_of(const Winograd& p) {
   s.tiles_y = (s.out_height + 1) / 2;
   s.tiles_x = (s.out_width + 1) / 2;
   s.tiles = s.images * s.tiles_y * s.tiles_x;
-  s.column_groups = (s.out_blocks + kColumns - 1) / kColumns;
+  s.column_groups = column_groups(p.outputs);
   s.sum = p.sum;
   s.relu = p.relu;
   return s;
@@ -132,8 +131,11 @@ struct Run {
     for (int64_t i = 0; i < count; i += step) {
       const int64_t rows = std::min(step, count - i);
       for (int64_t place = 0; place < kPlaces; ++place) {
-        multiply_rest(u + (place * count + i) * stride, stride, b + place * s.channels() * kWide,
-                      s.channels(), m + place * kRows * kWide, rows);
+        const LeftSide<T> left{.data = u + (place * count + i) * stride,
+                               .row = stride,
+                               .block = kLanes,
+                               .blocks = s.in_blocks};
+        multiply(left, b + place * s.channels() * kWide, m + place * kRows * kWide, rows);
       }
       for (int64_t r = 0; r < rows; ++r) {
         const Tile tile = tile_at(s, first + i + r);
@@ -149,24 +151,14 @@ struct Run {
   }
 };
 
-/// How the work is cut: all tiles at once and threads share the columns, so that weights are read
-/// once; or, where the transformed inputs would leave the cache, chunks of tiles that threads do
-/// alone.
-struct Cut {
-  bool shared = true;
-  int64_t chunk = 0;  ///< tiles
-  int64_t u_bytes = 0, m_bytes = 0;
-  int64_t threads = 1;
-  int64_t scratch() const { return (shared ? 1 : threads) * u_bytes + threads * m_bytes; }
-};
+/// Sums of one group of columns, of a thread.
+constexpr int64_t kSumBytes = kPlaces * kRows * kWide * static_cast<int64_t>(sizeof(float));
 
 Cut cut_of(const Sizes3x3& s, int64_t element) {
   const int64_t per_tile = kPlaces * (s.channels() * element + 64);  // row_stride
-  Cut cut{.threads = omp_get_max_threads()};
-  cut.m_bytes = kPlaces * kRows * kColumns * kLanes * static_cast<int64_t>(sizeof(float));
+  Cut cut{.row_bytes = per_tile, .threads = omp_get_max_threads()};
   cut.shared = s.tiles * per_tile <= kCache * cut.threads;
   cut.chunk = cut.shared ? s.tiles : std::max(kRows, kCache / 2 / per_tile / kRows * kRows);
-  cut.u_bytes = (cut.chunk * per_tile + 63) / 64 * 64;
   return cut;
 }
 
@@ -186,34 +178,19 @@ __attribute__((target(RUNG_WIDE_TARGET), flatten)) void column_part(const Run<T>
 }
 
 template <typename T>
-Kernel winograd_kernel(const Sizes3x3& s, const Cut& cut, size_t weights_at, size_t bias_at) {
+Kernel winograd_kernel(const Sizes3x3& s, const Cut& cut, size_t first) {
   return [=](const Pointers& at) {
-    std::byte* m_begin = at.scratch + (cut.shared ? 1 : cut.threads) * cut.u_bytes;
-    const auto m_of = [&] {
-      return reinterpret_cast<float*>(m_begin + omp_get_thread_num() * cut.m_bytes);
-    };
     const Run<T> run{
-        s, reinterpret_cast<const T*>(at.in[0]), reinterpret_cast<const T*>(at.in[weights_at]),
-        reinterpret_cast<const float*>(at.in[bias_at]), reinterpret_cast<T*>(at.out[0])};
-    if (cut.shared) {
-      auto* u = reinterpret_cast<T*>(at.scratch);
-      parallel_for(s.in_blocks, 1, [&](int64_t begin, int64_t end) {
-        transform_part(run, 0, s.tiles, begin, end, u);
-      });
-      parallel_for(s.column_groups, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t g = begin; g < end; ++g) column_part(run, g, 0, s.tiles, u, m_of());
-      });
-      return;
-    }
-    const int64_t chunks = (s.tiles + cut.chunk - 1) / cut.chunk;
-    parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
-      auto* u = reinterpret_cast<T*>(at.scratch + omp_get_thread_num() * cut.u_bytes);
-      for (int64_t chunk = begin; chunk < end; ++chunk) {
-        const int64_t first = chunk * cut.chunk, count = std::min(cut.chunk, s.tiles - first);
-        transform_part(run, first, count, 0, s.in_blocks, u);
-        for (int64_t g = 0; g < s.column_groups; ++g) column_part(run, g, first, count, u, m_of());
-      }
-    });
+        s, reinterpret_cast<const T*>(at.in[0]), reinterpret_cast<const T*>(at.in[first]),
+        reinterpret_cast<const float*>(at.in[first + 1]), reinterpret_cast<T*>(at.out[0])};
+    std::byte* sums = at.scratch + cut.scratch();
+    run_cut<T>(
+        cut, at.scratch, s.tiles, s.in_blocks, s.column_groups,
+        [&](auto... part) { transform_part(run, part...); },
+        [&](auto... part) {
+          column_part(run, part...,
+                      reinterpret_cast<float*>(sums + omp_get_thread_num() * kSumBytes));
+        });
   };
 }
 
@@ -269,20 +246,20 @@ bool has_tiles(DType dtype) {
   return (dtype == DType::kF32 || dtype == DType::kBF16) && __builtin_cpu_supports("avx512bf16");
 }
 
-Way winograd_way(LowerCall& call, const Winograd& problem, const Tensor& weight, size_t first) {
+Way winograd_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first) {
   const Sizes3x3 s = sizes_of(problem);
   const Cut cut = cut_of(s, size_of(problem.dtype));
-  Way way{.name = "winograd 2x2", .scratch = cut.scratch(), .error = 1e-6};
+  Way way{.name = std::string(kWinogradWay), .scratch = cut.scratch() + cut.threads * kSumBytes};
   with_floating(problem.dtype, [&]<typename T>(T) {
     const int64_t count = s.column_groups * kPlaces * s.channels() * kWide;
     const auto bytes = count * static_cast<int64_t>(sizeof(T));
     way.constants.push_back(
-        call.prepared(weight, fmt::format("winograd 2x2 {}", name(problem.dtype)), [&] {
+        call.prepared(weight, fmt::format("{} {}", kWinogradWay, name(problem.dtype)), [&] {
           Tensor packed(DType::kU8, {bytes}, aligned_memory(bytes));
           pack_weights(s, weight, reinterpret_cast<T*>(packed.data()));
           return packed;
         }));
-    way.kernel = winograd_kernel<T>(s, cut, first, first + 1);
+    way.kernel = winograd_kernel<T>(s, cut, first);
   });
   way.constants.push_back(call.constant(filled_bias(problem.bias, problem.outputs)));
   return way;

@@ -7,6 +7,7 @@
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
 #include "rung/ops/pointwise.h"
+#include "rung/ops/pointwise_functions.h"
 
 namespace rung::ops {
 namespace {
@@ -57,17 +58,13 @@ T power(T a, T b) {
 }
 
 /// Of Python's sign: the divisor's.
-template <typename T>
+template <std::integral T>
 T remainder_of(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    const T r = std::fmod(a, b);
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
-  } else {
-    if (b == 0) return a;  // LibTorch refuses it; a kernel has nobody to tell
-    const T r = static_cast<T>(a % b);
-    return r != 0 && (r < 0) != (b < 0) ? static_cast<T>(r + b) : r;
-  }
+  if (b == 0) return a;  // LibTorch refuses it; a kernel has nobody to tell
+  const T r = static_cast<T>(a % b);
+  return r != 0 && (r < 0) != (b < 0) ? static_cast<T>(r + b) : r;
 }
+using onednn::remainder_of;
 
 /// fn(a, b) in the operands' type; predicates answer 0 or 1.
 template <typename T>

@@ -15,16 +15,6 @@ using onednn::Mover;
 using onednn::Ref;
 using onednn::View;
 
-/// The axes in memory, outermost first.
-Shape stored_shape(const Shape& shape, Form form) {
-  Shape stored = shape;
-  if (form.layout != Layout::kBlocked) return stored;
-  const int64_t block = onednn::channel_block();
-  stored[1] = (stored[1] + block - 1) / block;
-  stored.push_back(block);
-  return stored;
-}
-
 int64_t product(Shape::const_iterator begin, Shape::const_iterator end) {
   return std::accumulate(begin, end, int64_t{1}, std::multiplies<>());
 }
@@ -146,7 +136,7 @@ Ref row_major(LowerCall& call, size_t i, DType stored) {
 
 std::optional<int64_t> piece_offset(const Shape& shape, Form form, size_t axis, int64_t begin,
                                     int64_t size) {
-  const Shape stored = stored_shape(shape, form);
+  const Shape stored = onednn::stored_shape(shape, form.layout);
   const auto at = stored.begin() + static_cast<ptrdiff_t>(axis);
   if (product(stored.begin(), at) != 1) return std::nullopt;
   const int64_t bytes = product(at + 1, stored.end()) * size_of(form.dtype);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "rung/base/error.h"
+#include "rung/ops/check.h"
 #include "rung/ops/pool/pool_onnx.h"
 
 namespace rung::ops {
@@ -18,13 +19,9 @@ Window pool_window(OnnxCall& call) {
 
 namespace {
 
-bool all_zero(const Sizes& sizes) {
-  return std::all_of(sizes.begin(), sizes.end(), [](int64_t n) { return n == 0; });
-}
-
 /// A border around the spatial axes.
 Ref bordered(OnnxCall& call, Ref x, const Window& window, double value) {
-  if (all_zero(window.begin) && all_zero(window.end)) return x;
+  if (all_are(window.begin, 0) && all_are(window.end, 0)) return x;
   Pad op{.begin = {0, 0}, .end = {0, 0}, .value = value};
   op.begin.insert(op.begin.end(), window.begin.begin(), window.begin.end());
   op.end.insert(op.end.end(), window.end.begin(), window.end.end());

@@ -95,15 +95,7 @@ Kernel kernel_of(Plan plan) {
   for (const AxisWindows& axis : plan.windows) {
     taps *= axis.count.empty() ? 1 : axis.count[axis.count.size() / 2];
   }
-  const int64_t grain = grain_of(plan.columns() * taps * std::max<int64_t>(1, plan.inner / 8));
-  const auto shared = std::make_shared<const Plan>(std::move(plan));
-  return [shared, grain](const Pointers& p) {
-    const auto* x = reinterpret_cast<const T*>(p.in[0]);
-    auto* out = reinterpret_cast<T*>(p.out[0]);
-    parallel_for(shared->planes * shared->rows(), grain, [&](int64_t begin, int64_t end) {
-      vectorized([&] { pool_rows<Kind>(*shared, x, out, begin, end); });
-    });
-  };
+  return rows_kernel<T>(std::move(plan), taps, [](auto&&... part) { pool_rows<Kind>(part...); });
 }
 
 }  // namespace

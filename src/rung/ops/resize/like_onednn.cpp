@@ -10,27 +10,14 @@ using onednn::Layout;
 using onednn::LowerCall;
 using onednn::View;
 
-/// What lies before the anchored part, of `spare` elements in all.
-int64_t before(Anchor anchor, int64_t spare) {
-  switch (anchor) {
-    case Anchor::kCenter:
-      return spare / 2;
-    case Anchor::kBegin:
-      return 0;
-    case Anchor::kEnd:
-      return spare;
-  }
-  fail_bug("unknown anchor");
-}
-
 /// Borders that bring input 0 to the sizes of the result: zeros, or negative where it is cut.
 void fit(LowerCall& call, Anchor anchor) {
   const Shape &from = call.in_type(0).shape, &to = call.out_type().shape;
   Sizes begin, end;
   for (size_t i = 0; i < from.size(); ++i) {
     const int64_t spare = std::abs(to[i] - from[i]), sign = to[i] < from[i] ? -1 : 1;
-    begin.push_back(sign * before(anchor, spare));
-    end.push_back(sign * (spare - before(anchor, spare)));
+    begin.push_back(sign * spare_before(anchor, spare));
+    end.push_back(sign * (spare - spare_before(anchor, spare)));
   }
   lower_pad(call, begin, end, PadMode::kZeros, 0);
 }

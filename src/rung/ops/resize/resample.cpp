@@ -275,15 +275,7 @@ inline void weigh_rows(const Plan& plan, const T* x, T* out, int64_t begin, int6
 template <typename T>
 Kernel weighing_kernel(Plan plan) {
   const int64_t taps = plan.axes[0].taps * plan.axes[1].taps * plan.axes[2].taps;
-  const int64_t grain = grain_of(plan.columns() * taps * std::max<int64_t>(1, plan.inner / 8));
-  const auto shared = std::make_shared<const Plan>(std::move(plan));
-  return [shared, grain](const Pointers& p) {
-    const auto* x = reinterpret_cast<const T*>(p.in[0]);
-    auto* out = reinterpret_cast<T*>(p.out[0]);
-    parallel_for(shared->planes * shared->rows(), grain, [&](int64_t begin, int64_t end) {
-      vectorized([&] { weigh_rows(*shared, x, out, begin, end); });
-    });
-  };
+  return rows_kernel<T>(std::move(plan), taps, [](auto&&... part) { weigh_rows(part...); });
 }
 
 }  // namespace

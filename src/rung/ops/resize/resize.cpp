@@ -31,6 +31,18 @@ int64_t scaled(int64_t size, double scale) {
 
 }  // namespace
 
+int64_t spare_before(Anchor anchor, int64_t spare) {
+  switch (anchor) {
+    case Anchor::kCenter:
+      return spare / 2;
+    case Anchor::kBegin:
+      return 0;
+    case Anchor::kEnd:
+      return spare;
+  }
+  fail_bug("unknown anchor");
+}
+
 std::vector<TensorType> infer(const Resize& op, Types in) {
   check_inputs(Resize::kName, in, "x", 1);
   check_floating(Resize::kName, in);

@@ -37,6 +37,9 @@ struct ResizeLike {
   bool operator==(const ResizeLike&) const = default;
 };
 
+/// What lies before the anchored part, of `spare` elements around it.
+int64_t spare_before(Anchor anchor, int64_t spare);
+
 /// Cuts axes of x down to another tensor's sizes. Throws where x is smaller.
 ///   inputs  x, like;  output  x with size(axes[i]) = like's size(like_axes[i])
 struct CropLike {

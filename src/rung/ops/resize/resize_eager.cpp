@@ -143,19 +143,6 @@ AxisSizes target_sizes(const Sizes& like_axes, const at::Tensor& like) {
   return out;
 }
 
-/// What lies before the anchored part, of `spare` elements in all.
-int64_t before(Anchor anchor, int64_t spare) {
-  switch (anchor) {
-    case Anchor::kCenter:
-      return spare / 2;
-    case Anchor::kBegin:
-      return 0;
-    case Anchor::kEnd:
-      return spare;
-  }
-  fail_bug("unknown anchor");
-}
-
 }  // namespace
 
 Tensors run(const Resize& op, const Tensors& in, const RunContext&) {
@@ -179,7 +166,7 @@ Tensors run(const CropLike& op, const Tensors& in, const RunContext&) {
       fail_user("axis {} has {} elements, fewer than the {} to keep", op.axes[i],
                 x.size(op.axes[i]), size);
     }
-    if (spare > 0) x = x.narrow(op.axes[i], before(op.anchor, spare), size);
+    if (spare > 0) x = x.narrow(op.axes[i], spare_before(op.anchor, spare), size);
   }
   return {x};
 }
@@ -196,7 +183,7 @@ Tensors run(const PadLike& op, const Tensors& in, const RunContext&) {
                 size);
     }
     const auto axis = static_cast<size_t>(op.axes[i]);
-    begin[axis] = before(op.anchor, spare);
+    begin[axis] = spare_before(op.anchor, spare);
     end[axis] = spare - begin[axis];
     any = any || spare > 0;
   }

@@ -1,7 +1,6 @@
-#include "rung/ops/conv/product.h"
-
 #include <fmt/format.h>
 
+#include "rung/ops/conv/our_ways.h"
 #include "rung/ops/conv/tiles.h"
 
 namespace rung::onednn {
@@ -24,8 +23,11 @@ struct Run {
   RUNG_WIDE void tile(int64_t image, int64_t group, int64_t first, int64_t rows) const {
     alignas(64) float sums[kRows * kWide];
     const T* b = weights + group * s.in_blocks * kLanes * kWide;
-    multiply_map_rest(x + (image * s.in_blocks * s.space + first) * kLanes, s.space * kLanes, b,
-                      s.in_blocks, sums, rows);
+    const LeftSide<T> left{.data = x + (image * s.in_blocks * s.space + first) * kLanes,
+                           .row = kLanes,
+                           .block = s.space * kLanes,
+                           .blocks = s.in_blocks};
+    multiply(left, b, sums, rows);
     const int64_t here = std::min(kColumns, s.out_blocks - group * kColumns);
     for (int64_t k = 0; k < here; ++k) {
       const int64_t block = group * kColumns + k;
@@ -72,18 +74,18 @@ Kernel product_kernel(const Sizes1x1& s, int64_t piece, size_t first) {
 
 }  // namespace
 
-Way product_way(LowerCall& call, const MapProduct& problem, const Tensor& weight, size_t first) {
+Way columns_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first) {
   const Sizes1x1 s{.images = problem.x[0],
                    .space = element_count(Shape(problem.x.begin() + 2, problem.x.end())),
-                   .in_blocks = blocks(problem.x[1]),
-                   .out_blocks = blocks(problem.outputs),
-                   .column_groups = (blocks(problem.outputs) + kColumns - 1) / kColumns,
+                   .in_blocks = channel_blocks(problem.x[1]),
+                   .out_blocks = channel_blocks(problem.outputs),
+                   .column_groups = column_groups(problem.outputs),
                    .sum = problem.sum,
                    .relu = problem.relu};
   constexpr int64_t kCache = 256 * 1024;  // bytes of pixels that stay near
   const int64_t per_pixel = s.in_blocks * kLanes * size_of(problem.dtype);
   const int64_t piece = std::max<int64_t>(kCache / per_pixel / kRows, 2) * kRows;
-  Way way{.name = "columns"};
+  Way way{.name = std::string(kColumnsWay)};
   with_floating(problem.dtype, [&]<typename T>(T) {
     way.constants.push_back(call.prepared(weight, fmt::format("columns {}", name(problem.dtype)),
                                           [&] { return packed_columns<T>(weight); }));

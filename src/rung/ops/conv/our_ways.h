@@ -1,0 +1,33 @@
+#pragma once
+
+#include "rung/ops/onednn.h"
+
+namespace rung::onednn {
+
+/// A convolution of stride 1, one group, on blocked maps of f32 or bf16: what our own kernels have
+/// to know. Posts are at most a sum and a positive part, in that order.
+struct BlockedConv {
+  Shape x;              ///< [N, C, S…]
+  int64_t outputs = 0;  ///< channels
+  int64_t pad = 0;      ///< all around
+  DType dtype = DType::kF32;
+  Tensor bias = {};   ///< [outputs], where there is one
+  bool sum = false;   ///< with what the result held before
+  bool relu = false;  ///< of that
+};
+
+// Where has_tiles() says so. `first` is where the way's constants stand among the operands
+// (Step::in.size()).
+
+/// 1×1: pixels as they lie times packed columns of the weight.
+inline constexpr std::string_view kColumnsWay = "columns";
+Way columns_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first);
+
+/// 3×3 with a pad of 0 or 1. F(2×2, 3×3): every 2×2 outputs from 16 products per channel where a
+/// direct sum takes 36. Transformed inputs and weights are of the map's type, sums f32; no worse
+/// than a few roundings of that type. Source: Lavin and Gray, Fast Algorithms for Convolutional
+/// Neural Networks, 2015.
+inline constexpr std::string_view kWinogradWay = "winograd 2x2";
+Way winograd_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first);
+
+}  // namespace rung::onednn
