@@ -34,6 +34,9 @@ void parallel_for(int64_t count, int64_t grain, const Body& body) {
 /// in it are the compiler's to vectorise. Stands inside parallel_for, not around it.
 enum class Isa { kBase, kAvx2, kAvx512 };
 Isa cpu_isa();
+/// Whether this CPU runs kernels made of tiles.h on this type. (They are compiled for f32 and bf16
+/// alike with instructions of bf16.)
+bool has_tiles(DType dtype);
 
 template <typename Body>
 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prefer-vector-width=512"),

@@ -67,6 +67,11 @@ int64_t channel_block() {
 
 bool has_bf16() { return channel_block() == 16; }
 
+bool has_tiles(DType dtype) {
+  if (cpu_isa() != Isa::kAvx512 || channel_block() != 16) return false;
+  return (dtype == DType::kF32 || dtype == DType::kBF16) && __builtin_cpu_supports("avx512bf16");
+}
+
 int64_t channel_blocks(int64_t channels) {
   return (channels + channel_block() - 1) / channel_block();
 }

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "rung/ops/conv/our_ways.h"
-#include "rung/ops/conv/tiles.h"
+#include "rung/ops/tiles.h"
 
 namespace rung::onednn {
 namespace {

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 
@@ -6,11 +7,11 @@
 #include "rung/ops/conv/head_onednn.h"
 #include "rung/ops/conv/normed_product.h"
 #include "rung/ops/conv/our_ways.h"
-#include "rung/ops/conv/tiles.h"
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
 #include "rung/ops/pointwise.h"
 #include "rung/ops/post_ops.h"
+#include "rung/ops/tiles.h"
 
 namespace rung::ops {
 namespace {
@@ -139,11 +140,8 @@ void add_ours(Problem& it, const std::optional<std::string>& only, std::vector<W
 }
 
 std::string describe(const Problem& it) {
-  std::string kernel;
-  for (const int64_t size : it.window.kernel)
-    kernel += (kernel.empty() ? "" : "x") + std::to_string(size);
   const int64_t in = it.call.in_type(0).shape[1], out = it.call.out_type().shape[1];
-  std::string text = fmt::format("conv {}", kernel);
+  std::string text = fmt::format("conv {}", fmt::join(it.window.kernel, "x"));
   if (!all_are(it.window.stride, 1)) text += fmt::format(" / {}", it.window.stride[0]);
   if (it.op.groups > 1) text += fmt::format(", {} groups", it.op.groups);
   return text + fmt::format(", {} -> {}", in, out) + it.posts.text;

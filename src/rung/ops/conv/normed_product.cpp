@@ -4,8 +4,8 @@
 #include <omp.h>
 
 #include "rung/ops/check.h"
-#include "rung/ops/conv/tiles.h"
 #include "rung/ops/norm/affine_onednn.h"
+#include "rung/ops/tiles.h"
 
 namespace rung::onednn {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "rung/base/error.h"
 #include "rung/ops/conv/our_ways.h"
-#include "rung/ops/conv/tiles.h"
+#include "rung/ops/tiles.h"
 
 namespace rung::onednn {
 namespace {
@@ -240,11 +240,6 @@ void pack_weights(const Sizes3x3& s, const Tensor& weight, T* to) {
 }
 
 }  // namespace
-
-bool has_tiles(DType dtype) {
-  if (cpu_isa() != Isa::kAvx512 || channel_block() != kLanes) return false;
-  return (dtype == DType::kF32 || dtype == DType::kBF16) && __builtin_cpu_supports("avx512bf16");
-}
 
 Way winograd_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first) {
   const Sizes3x3 s = sizes_of(problem);

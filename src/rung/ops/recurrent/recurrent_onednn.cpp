@@ -4,6 +4,7 @@
 
 #include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
+#include "rung/ops/recurrent/lstm_way.h"
 
 namespace rung::ops {
 namespace {
@@ -163,11 +164,8 @@ class RecurrentRule {
     return call_.part(whole, shape, kPlain, layer * onednn::bytes_of(shape, kPlain));
   }
 
-  struct Weights {
-    std::vector<Tensor> x, h, bias_x, bias_h;  ///< one for each direction
-  };
-  Weights next_weights() {
-    Weights weights;
+  onednn::RecurrentWeights next_weights() {
+    onednn::RecurrentWeights weights;
     for (int64_t d = 0; d < layer_.directions; ++d) {
       for (auto* list : {&weights.x, &weights.h, &weights.bias_x, &weights.bias_h}) {
         if (!op_.bias && list != &weights.x && list != &weights.h) continue;
@@ -198,9 +196,7 @@ class RecurrentRule {
   }
 
   void add_layer(int64_t index, Ref x, Ref y) {
-    const Weights weights = next_weights();
-    const Tensor weights_x = transposed_weights(weights.x, op_.cell, layer_.width, layer_.hidden);
-    const Tensor weights_h = transposed_weights(weights.h, op_.cell, layer_.hidden, layer_.hidden);
+    const onednn::RecurrentWeights weights = next_weights();
     Step step{.what =
                   fmt::format("{} {} -> {}, {} steps", kCellNames[static_cast<size_t>(op_.cell)],
                               layer_.width, layer_.hidden, layer_.time)};
@@ -215,39 +211,54 @@ class RecurrentRule {
     }
     step.out = {y};
     for (size_t i = 1; i <= states; ++i) step.out.push_back(state_piece(outputs_[i], index));
-    for (const Tag format : formats(step.key)) {
-      step.ways.push_back(way(step, cells(format), format, weights_x, weights_h));
+    for (const std::string_view name : names(step.key)) {
+      step.ways.push_back(name == onednn::kLstmWay
+                              ? onednn::lstm_way(call_, ours(), weights, step.in.size())
+                              : way(step, name, weights));
     }
     call_.step(std::move(step));
   }
 
-  static std::string name_of(Tag format) {
-    return format == Tag::any ? "packed" : "row-major weights";
+  onednn::LstmLayer ours() const {
+    return {.time = layer_.time,
+            .batch = layer_.batch,
+            .width = layer_.width,
+            .hidden = layer_.hidden,
+            .directions = layer_.directions,
+            .batch_first = op_.batch_first,
+            .has_state = op_.has_state};
   }
 
-  // oneDNN picks an order of the weights that is made for batches; it takes three times as long for
-  // a few numbers a step.
-  std::vector<Tag> formats(const std::string& key) const {
-    if (op_.cell == Cell::kGru) return {Tag::ldigo};  // there is no other
-    std::vector<Tag> list{Tag::ldigo, Tag::any};
+  // oneDNN's cells with weights in an order that it picks, which is made for batches and takes
+  // three times as long for a few numbers a step, or as they come.
+  static constexpr std::string_view kPacked = "packed", kRowMajor = "row-major weights";
+
+  // The ways that are to be made, the best guess first.
+  std::vector<std::string_view> names(const std::string& key) const {
+    if (op_.cell == Cell::kGru) return {kRowMajor};  // there is no other
+    std::vector<std::string_view> list{kRowMajor, kPacked};
     if (layer_.batch >= 4) std::swap(list[0], list[1]);
+    if (lstm_ && onednn::has_tiles(DType::kF32)) list.insert(list.begin(), onednn::kLstmWay);
     const auto chosen = call_.chosen_way(key);
-    if (chosen == name_of(list[1])) std::swap(list[0], list[1]);
-    if (chosen || !call_.measures()) list.pop_back();
+    const auto known = chosen ? std::find(list.begin(), list.end(), *chosen) : list.end();
+    if (known != list.end()) return {*known};
+    if (!call_.measures()) list.resize(1);
     return list;
   }
 
-  Way way(const Step& step, const Cells& cells, Tag format, const Tensor& weights_x,
-          const Tensor& weights_h) {
-    const bool packed = format == Tag::any;
+  Way way(const Step& step, std::string_view name, const onednn::RecurrentWeights& weights) {
+    const bool packed = name == kPacked;
+    const Cells cells = this->cells(packed ? Tag::any : Tag::ldigo);
+    const Tensor weights_x = transposed_weights(weights.x, op_.cell, layer_.width, layer_.hidden);
+    const Tensor weights_h = transposed_weights(weights.h, op_.cell, layer_.hidden, layer_.hidden);
     return cells.with_description([&](const auto& made, dnnl::primitive primitive) {
-      Way way{.name = name_of(format), .primitive = std::move(primitive)};
+      Way way{.name = std::string(name), .primitive = std::move(primitive)};
       way.scratch = static_cast<int64_t>(made.scratchpad_desc().get_size());
-      const auto weights = [&](const Tensor& value, const Desc& as) {
+      const auto as_constant = [&](const Tensor& value, const Desc& as) {
         return packed ? call_.packed(value, as) : call_.constant(value);
       };
-      way.constants = {weights(weights_x, made.weights_layer_desc()),
-                       weights(weights_h, made.weights_iter_desc())};
+      way.constants = {as_constant(weights_x, made.weights_layer_desc()),
+                       as_constant(weights_h, made.weights_iter_desc())};
       const size_t first = step.in.size(), out = first + 2;
       way.args = {{DNNL_ARG_SRC_LAYER, 0, cells.x},
                   {DNNL_ARG_BIAS, 1, cells.bias},

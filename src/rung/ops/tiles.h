@@ -1,7 +1,7 @@
 #pragma once
 
-// Products of a few rows with two blocks of output channels, for AVX-512: what our convolutions on
-// blocked maps are made of. For files whose functions run behind has_tiles().
+// Vectors of 16, and products of a few rows with two blocks of output channels, for AVX-512: what
+// our convolutions on blocked maps are made of. For files whose functions run behind has_tiles().
 #include <immintrin.h>
 
 #include "rung/ops/kernel.h"
@@ -15,9 +15,6 @@ inline constexpr int64_t kLanes = 16;   // channels of a block
 inline constexpr int64_t kColumns = 2;  // blocks of output channels at a time
 inline constexpr int64_t kRows = 12;    // rows at a time: 24 sums fill the registers
 inline constexpr int64_t kWide = kColumns * kLanes;
-
-/// Whether this CPU can run them. (They are compiled for both types with instructions of bf16.)
-bool has_tiles(DType dtype);
 
 /// Groups of kColumns blocks.
 inline int64_t column_groups(int64_t outputs) {

@@ -1,5 +1,6 @@
-// Every way to do a convolution that measuring chooses among, on random problems: each alone,
-// against LibTorch. What is measured cannot be told in advance, so all of it must be right.
+// Every way to do a convolution or an LSTM that measuring chooses among, on random problems: each
+// alone, against LibTorch. What is measured cannot be told in advance, so all of it must be right.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
@@ -13,16 +14,21 @@
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/module.h"
 #include "rung/exec/onednn/program.h"
-#include "rung/ops/conv/tiles.h"
+#include "rung/ops/kernel.h"
 
 namespace rung {
 namespace {
 
-/// x -> 1×1 -> [norm -> relu ->] conv -> [+ x'] -> [relu] -> y, with random sizes and weights.
 struct Drawn {
   Model model;
-  Tensor input;
+  std::vector<Tensor> inputs;
   std::string text;
+  /// A random one, as an input of the graph.
+  Value input(const std::string& name, const Shape& shape, Rng& rng) {
+    Tensor& tensor = inputs.emplace_back(DType::kF32, shape);
+    for (float& number : tensor.as<float>()) number = static_cast<float>(rng.normal());
+    return {model.graph.add(name, ops::Input{.type = {DType::kF32, shape}}, {}), 0};
+  }
 };
 
 ops::Param param(Model& model, const std::string& name, const Shape& shape, Rng& rng,
@@ -37,7 +43,8 @@ ops::Param param(Model& model, const std::string& name, const Shape& shape, Rng&
   return {.shape = shape};
 }
 
-Drawn draw(uint64_t seed) {
+/// x -> 1×1 -> [norm -> relu ->] conv -> [+ x'] -> [relu] -> y, with random sizes and weights.
+Drawn draw_convolution(uint64_t seed) {
   Rng rng(seed, "ways");
   Drawn drawn;
   Model& model = drawn.model;
@@ -49,9 +56,7 @@ Drawn draw(uint64_t seed) {
   const int64_t in = product ? 16 * rng.integer(1, 9) : rng.integer(1, 90);
   const int64_t out = product ? 16 * rng.integer(1, 6) : rng.integer(1, 90);
   const Shape shape = {rng.integer(1, 3), in, rng.integer(3, 30), rng.integer(3, 30)};
-  Value x{graph.add("x", ops::Input{.type = {DType::kF32, shape}}, {}), 0};
-  drawn.input = Tensor(DType::kF32, shape);
-  for (float& number : drawn.input.as<float>()) number = static_cast<float>(rng.normal());
+  Value x = drawn.input("x", shape, rng);
   x = {graph.add("first", ops::Conv{}, {x, weight("first.weight", {in, in, 1, 1})}), 0};
   Value y = x;
   if (norm) {
@@ -79,6 +84,47 @@ Drawn draw(uint64_t seed) {
   return drawn;
 }
 
+/// A recurrent op, with random sizes, weights, states and directions.
+Drawn draw_recurrent(uint64_t seed) {
+  Rng rng(seed, "ways");
+  Drawn drawn;
+  const auto cell = rng.uniform() < 0.7 ? ops::Cell::kLstm : ops::Cell::kRnnTanh;
+  const ops::Recurrent op{.cell = cell,
+                          .hidden = rng.integer(1, 40),
+                          .layers = rng.integer(1, 2),
+                          .bidirectional = rng.uniform() < 0.4,
+                          .batch_first = rng.uniform() < 0.7,
+                          .bias = rng.uniform() < 0.7,
+                          .has_state = rng.uniform() < 0.5};
+  const int64_t batch = rng.integer(1, 15), time = rng.integer(1, 9), width = rng.integer(1, 40);
+  const int64_t directions = op.bidirectional ? 2 : 1, rows = ops::gate_count(cell) * op.hidden;
+  const Shape x = op.batch_first ? Shape{batch, time, width} : Shape{time, batch, width};
+  const Shape state = {op.layers * directions, batch, op.hidden};
+  std::vector<Value> operands = {drawn.input("x", x, rng)};
+  if (op.has_state) operands.push_back(drawn.input("h0", state, rng));
+  if (op.has_state && cell == ops::Cell::kLstm) {
+    operands.push_back(drawn.input("c0", state, rng));
+  }
+  for (int64_t layer = 0; layer < op.layers; ++layer) {
+    const int64_t in = layer == 0 ? width : directions * op.hidden;
+    for (int64_t d = 0; d < directions; ++d) {
+      std::vector<Shape> shapes = {{rows, in}, {rows, op.hidden}};
+      if (op.bias) shapes.insert(shapes.end(), 2, {rows});
+      for (const Shape& shape : shapes) {
+        const std::string name = fmt::format("w{}", operands.size());
+        operands.push_back(
+            {drawn.model.graph.add(name, param(drawn.model, name, shape, rng), {}), 0});
+      }
+    }
+  }
+  const NodeId made = drawn.model.graph.add("cells", op, operands);
+  for (int32_t k = 0; k < (cell == ops::Cell::kLstm ? 3 : 2); ++k) {
+    drawn.model.graph.add_output("out" + std::to_string(k), {made, k});
+  }
+  drawn.text = print(drawn.model.graph);
+  return drawn;
+}
+
 double relative_rms(const at::Tensor& got, const at::Tensor& want) {
   const double scale = want.square().mean().sqrt().item<double>();
   return (got - want).square().mean().sqrt().item<double>() / std::max(scale, 1e-6);
@@ -87,10 +133,7 @@ double relative_rms(const at::Tensor& got, const at::Tensor& want) {
 /// Programs in which every step of several ways takes the first, the second, … of them, through a
 /// cache that says so.
 void check(const Drawn& drawn, Precision precision, double bound, std::set<std::string>& seen) {
-  const torch::NoGradGuard no_grad;
-  Module eager(drawn.model);
-  eager->eval();
-  const at::Tensor want = eager->forward(to_torch(drawn.input));
+  const std::vector<Tensor> want = run_eagerly(drawn.model, drawn.inputs);
   const TempFolder folder;
   const auto file = folder.path() / "plans.json";
   CompileOptions options{.precision = precision, .threads = 2, .budget_s = 0.01, .cache = file};
@@ -114,10 +157,13 @@ void check(const Drawn& drawn, Precision precision, double bound, std::set<std::
     if (!plans.is_null()) std::ofstream(file) << plans.dump();
     const Program program = compile(drawn.model, options);
     for (const auto& step : program.report().steps) seen.insert(step.way);
-    const double error = relative_rms(to_torch(program.run({drawn.input})[0]), want);
     std::string ways;
     for (const auto& step : program.report().steps) ways += "\n  " + step.what + ": " + step.way;
-    ASSERT_LE(error, bound) << drawn.text << ways;
+    const std::vector<Tensor> got = program.run(drawn.inputs);
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_LE(relative_rms(to_torch(got[i]), to_torch(want[i])), bound) << drawn.text << ways;
+    }
   }
 }
 
@@ -129,7 +175,7 @@ TEST_P(ConvolutionWays, AreAllRight) {
   std::set<std::string> seen;
   for (uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    ASSERT_NO_THROW(check(draw(seed), GetParam(), narrow ? 0.03 : 1e-5, seen));
+    ASSERT_NO_THROW(check(draw_convolution(seed), GetParam(), narrow ? 0.03 : 1e-5, seen));
     if (HasFailure()) return;
   }
   if (!onednn::has_tiles(DType::kF32)) return;
@@ -139,6 +185,18 @@ TEST_P(ConvolutionWays, AreAllRight) {
     EXPECT_TRUE(seen.contains("jit_wino_4x3:avx512_core"));
     EXPECT_TRUE(seen.contains("jit:avx512_core"));
   }
+}
+
+TEST(RecurrentWays, AreAllRight) {
+  std::set<std::string> seen;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    ASSERT_NO_THROW(check(draw_recurrent(seed), Precision::kF32, 1e-5, seen));
+    if (HasFailure()) return;
+  }
+  EXPECT_TRUE(seen.contains("packed"));
+  EXPECT_TRUE(seen.contains("row-major weights"));
+  EXPECT_EQ(seen.contains("cells"), onednn::has_tiles(DType::kF32));
 }
 
 INSTANTIATE_TEST_SUITE_P(OneDnn, ConvolutionWays,
