@@ -9,34 +9,59 @@ constexpr int64_t kGates = 4;  // i f g o, as PyTorch orders them
 constexpr int64_t kCells = 6;  // rows at a time: 24 sums leave registers for a line of weights
 constexpr int64_t kLine = kGates * kLanes;
 
-/// exp(x) = scale · (1 + grown), |x| <= 87, within 2 roundings; grown is as exact where it is
-/// small. (The series: 2^r - 1 = r · q(r) for |r| <= 1/2, fitted to 2e-9 of 2^r.)
-struct Exp {
-  __m512 scale, grown;
+// exp is 2^z here, and the weights of each gate are multiplied when they are packed, so that sums
+// come as the z of exp(-x) for a sigmoid, of exp(2x) for tanh.
+constexpr float kLog2E = 1.44269504F;
+constexpr float kSigmoid = -kLog2E, kTanh = 2 * kLog2E;
+constexpr float kFactors[kGates] = {kSigmoid, kSigmoid, kTanh, kSigmoid};
+
+/// 2^z = 2^n (1 + r q), |r| <= 1/2, for -126 <= z <= 126, and those for what lies beyond; q is
+/// fitted to 2e-9 of that.
+struct Power {
+  __m512 n, r, q;
 };
-RUNG_WIDE Exp exp16(__m512 x) {
-  // NaN stays: both give their second operand then.
-  x = _mm512_max_ps(_mm512_set1_ps(-87.0F), _mm512_min_ps(_mm512_set1_ps(87.0F), x));
-  const __m512 log2e = _mm512_set1_ps(1.44269504F);
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, log2e), _MM_FROUND_TO_NEAREST_INT);
-  const __m512 r = _mm512_fmadd_ps(x, _mm512_set1_ps(1.92596299e-8F), _mm512_fmsub_ps(x, log2e, n));
+RUNG_WIDE Power power_of_two(__m512 z) {
+  // NaN stays: both give their second operand then. (VREDUCEPS would do without the bounds, but
+  // takes 13 times as long as a subtraction on Zen 4.)
+  z = _mm512_max_ps(_mm512_set1_ps(-126.0F), _mm512_min_ps(_mm512_set1_ps(126.0F), z));
+  const __m512 n = _mm512_roundscale_ps(z, _MM_FROUND_TO_NEAREST_INT);
+  const __m512 r = _mm512_sub_ps(z, n);
   __m512 q = _mm512_set1_ps(1.5353361886e-4F);
   for (const float c :
        {1.3398874422e-3F, 9.6184373578e-3F, 5.5503324711e-2F, 2.4022647914e-1F, 6.9314720286e-1F}) {
     q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(c));
   }
-  return {_mm512_scalef_ps(_mm512_set1_ps(1.0F), n), _mm512_mul_ps(q, r)};
+  return {n, r, q};
 }
-RUNG_WIDE __m512 sigmoid16(__m512 x) {
+/// sigmoid(x) = 1 / this.
+RUNG_WIDE __m512 sigmoid_below(__m512 z) {
   const __m512 one = _mm512_set1_ps(1.0F);
-  const Exp e = exp16(_mm512_sub_ps(_mm512_setzero_ps(), x));
-  return _mm512_div_ps(one, _mm512_add_ps(one, _mm512_fmadd_ps(e.scale, e.grown, e.scale)));
+  const Power p = power_of_two(z);
+  return _mm512_add_ps(one, _mm512_scalef_ps(_mm512_fmadd_ps(p.q, p.r, one), p.n));
 }
-/// m / (m + 2) with m = exp(2x) - 1.
-RUNG_WIDE __m512 tanh16(__m512 x) {
-  const Exp e = exp16(_mm512_add_ps(x, x));
-  const __m512 m = _mm512_fmadd_ps(e.scale, e.grown, _mm512_sub_ps(e.scale, _mm512_set1_ps(1.0F)));
-  return _mm512_div_ps(m, _mm512_add_ps(m, _mm512_set1_ps(2.0F)));
+/// tanh(x) = above / below = (exp(2x) - 1) / (exp(2x) + 1), as exact where it is small.
+struct Ratio {
+  __m512 above, below;
+};
+RUNG_WIDE Ratio tanh16(__m512 z) {
+  const __m512 one = _mm512_set1_ps(1.0F);
+  const Power p = power_of_two(z);
+  const __m512 scale = _mm512_scalef_ps(one, p.n);
+  const __m512 above = _mm512_fmadd_ps(scale, _mm512_mul_ps(p.q, p.r), _mm512_sub_ps(scale, one));
+  return {above, _mm512_add_ps(above, _mm512_set1_ps(2.0F))};
+}
+
+/// The cell, replaced, and what it gives.
+RUNG_WIDE __m512 next_cell(const float* gates, float* cell) {
+  const __m512 in = sigmoid_below(_mm512_load_ps(gates));
+  const __m512 forget = sigmoid_below(_mm512_load_ps(gates + kLanes));
+  const Ratio fresh = tanh16(_mm512_load_ps(gates + 2 * kLanes));
+  const __m512 out = sigmoid_below(_mm512_load_ps(gates + 3 * kLanes));
+  const __m512 now = _mm512_add_ps(_mm512_div_ps(_mm512_load_ps(cell), forget),
+                                   _mm512_div_ps(fresh.above, _mm512_mul_ps(in, fresh.below)));
+  _mm512_store_ps(cell, now);
+  const Ratio shown = tanh16(_mm512_mul_ps(now, _mm512_set1_ps(kTanh)));
+  return _mm512_div_ps(shown.above, _mm512_mul_ps(out, shown.below));
 }
 
 /// Rows of numbers `stride` elements apart.
@@ -147,14 +172,7 @@ struct Run {
     const int64_t here = std::min(kLanes, s.hidden - block * kLanes);
     const auto mask = static_cast<__mmask16>((1U << here) - 1);
     for (int64_t r = 0; r < rows; ++r) {
-      const float* of = gates + r * kLine;
-      float* cell = state(2, row + r) + block * kLanes;
-      const __m512 forgotten =
-          _mm512_mul_ps(sigmoid16(_mm512_load_ps(of + kLanes)), _mm512_load_ps(cell));
-      const __m512 now = _mm512_fmadd_ps(sigmoid16(_mm512_load_ps(of)),
-                                         tanh16(_mm512_load_ps(of + 2 * kLanes)), forgotten);
-      const __m512 out = _mm512_mul_ps(sigmoid16(_mm512_load_ps(of + 3 * kLanes)), tanh16(now));
-      _mm512_store_ps(cell, now);
+      const __m512 out = next_cell(gates + r * kLine, state(2, row + r) + block * kLanes);
       _mm512_store_ps(state(1 - from, row + r) + block * kLanes, out);
       float* to = y + (sample(first + r) * s.directions + direction) * s.hidden + block * kLanes;
       _mm512_mask_storeu_ps(to, mask, out);
@@ -176,7 +194,8 @@ Tensor packed_weights(const LstmLayer& layer, const RecurrentWeights& weights) {
   const auto add_line = [&](int64_t block, const auto& at) {
     for (int64_t gate = 0; gate < kGates; ++gate) {
       for (int64_t unit = block * kLanes; unit < (block + 1) * kLanes; ++unit) {
-        *to++ = unit < hidden ? at(static_cast<size_t>(gate * hidden + unit)) : 0.0F;
+        *to++ =
+            unit < hidden ? kFactors[gate] * at(static_cast<size_t>(gate * hidden + unit)) : 0.0F;
       }
     }
   };
