@@ -10,7 +10,7 @@
 namespace rung::onednn {
 namespace {
 
-constexpr int64_t kCache = 512 * 1024;  // bytes of normed pixels that stay near
+constexpr int64_t kCache = 128 * 1024;  // bytes of normed pixels at a time: larger ones leave L2
 
 /// What all parts of the kernel share. Pixels are counted through all images.
 struct Product {
@@ -22,10 +22,11 @@ struct Product {
 Cut cut_of(const Product& p, int64_t element) {
   const int64_t per_pixel = p.channels() * element + 64;  // row_stride
   Cut cut{.row_bytes = per_pixel, .threads = omp_get_max_threads()};
-  cut.shared = p.pixels * per_pixel <= kCache && p.column_groups >= 2 * cut.threads;
+  // Few pixels for each thread would have the weights read more often than the pixels.
+  cut.shared = p.pixels < 2 * kRows * cut.threads && p.column_groups >= 2 * cut.threads;
   const int64_t most = std::max(kRows, kCache / per_pixel / kRows * kRows);
-  const int64_t each = (p.pixels + cut.threads - 1) / cut.threads;
-  cut.chunk = cut.shared ? p.pixels : std::min(most, each);
+  const int64_t pieces = (p.pixels + most * cut.threads - 1) / (most * cut.threads) * cut.threads;
+  cut.chunk = cut.shared ? p.pixels : (p.pixels + pieces - 1) / pieces;
   return cut;
 }
 
@@ -40,13 +41,19 @@ struct Run {
 
   /// Pixels first … first + count of some blocks of channels, normed, in rows.
   RUNG_WIDE void norm(int64_t first, int64_t count, int64_t begin, int64_t end, T* u) const {
+    const auto pixel_of = [&](int64_t block, int64_t i) {
+      const int64_t image = (first + i) / p.space, pixel = (first + i) % p.space;
+      return x + ((image * p.in_blocks + block) * p.space + pixel) * kLanes;
+    };
     for (int64_t b = begin; b < end; ++b) {
+      // What the CPU finds out by itself comes too late for pieces this short.
+      for (int64_t i = 0; i < std::min<int64_t>(count, 32); ++i) {
+        __builtin_prefetch(pixel_of(std::min(b + 1, end - 1), i));
+      }
       const __m512 factor = _mm512_loadu_ps(scale + b * kLanes);
       const __m512 shift = _mm512_loadu_ps(scale + p.channels() + b * kLanes);
       for (int64_t i = 0; i < count; ++i) {
-        const int64_t image = (first + i) / p.space, pixel = (first + i) % p.space;
-        const T* from = x + ((image * p.in_blocks + b) * p.space + pixel) * kLanes;
-        __m512 v = _mm512_fmadd_ps(load16(from), factor, shift);
+        __m512 v = _mm512_fmadd_ps(load16(pixel_of(b, i)), factor, shift);
         if (p.relu_before) v = positive(v);
         store16(u + i * row_stride<T>(p.channels()) + b * kLanes, v);
       }
