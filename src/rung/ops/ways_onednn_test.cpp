@@ -67,15 +67,15 @@ Drawn draw_convolution(uint64_t seed) {
     if (rng.uniform() < 0.7) y = {graph.add("norm.relu", ops::Unary{}, {y}), 0};
   }
   const int64_t pad = product ? 0 : rng.integer(0, 1), kernel = product ? 1 : 3;
+  const ops::Conv conv{.stride = {rng.integer(1, 2)}, .padding = {pad}};
   std::vector<Value> operands = {y, weight("conv.weight", {out, in, kernel, kernel})};
   if (rng.uniform() < 0.5) operands.push_back(weight("conv.bias", {out}));
-  y = {graph.add("conv", ops::Conv{.padding = {pad}}, operands), 0};
+  y = {graph.add("conv", conv, operands), 0};
   const bool relu_first = rng.uniform() < 0.3, sum = rng.uniform() < 0.5;
   if (relu_first) y = {graph.add("relu", ops::Unary{}, {y}), 0};
   if (sum) {
-    const ops::Conv same{.padding = {pad}};
     const Value other{
-        graph.add("other", same, {x, weight("other.weight", {out, in, kernel, kernel})}), 0};
+        graph.add("other", conv, {x, weight("other.weight", {out, in, kernel, kernel})}), 0};
     y = {graph.add("add", ops::Binary{}, {y, other}), 0};
   }
   if (rng.uniform() < 0.5) y = {graph.add("last", ops::Unary{}, {y}), 0};

@@ -7,7 +7,11 @@ namespace rung::onednn {
 namespace {
 
 struct Sizes1x1 {
-  int64_t images, space, in_blocks, out_blocks, column_groups;
+  int64_t images, in_blocks, out_blocks, column_groups;
+  int64_t in_space, space;  ///< pixels of an image, before and behind
+  int64_t in_line, line;    ///< those from one to the next of which pixels are evenly spaced: all
+                            ///< of an image, or with a stride those of a line
+  int64_t stride;
   bool sum, relu;
 };
 
@@ -23,9 +27,10 @@ struct Run {
   RUNG_WIDE void tile(int64_t image, int64_t group, int64_t first, int64_t rows) const {
     alignas(64) float sums[kRows * kWide];
     const T* b = weights + group * s.in_blocks * kLanes * kWide;
-    const LeftSide<T> left{.data = x + (image * s.in_blocks * s.space + first) * kLanes,
-                           .row = kLanes,
-                           .block = s.space * kLanes,
+    const int64_t pixel = first / s.line * s.stride * s.in_line + first % s.line * s.stride;
+    const LeftSide<T> left{.data = x + (image * s.in_blocks * s.in_space + pixel) * kLanes,
+                           .row = s.stride * kLanes,
+                           .block = s.in_space * kLanes,
                            .blocks = s.in_blocks};
     multiply(left, b, sums, rows);
     const int64_t here = std::min(kColumns, s.out_blocks - group * kColumns);
@@ -49,13 +54,16 @@ template <typename T>
 __attribute__((target(RUNG_WIDE_TARGET), flatten)) void part(const Run<T>& run, int64_t piece,
                                                              int64_t begin, int64_t end) {
   const int64_t pieces = (run.s.space + piece - 1) / piece;
-  const int64_t step = rows_at_a_time(std::min(piece, run.s.space));
+  const int64_t step = rows_at_a_time(std::min(piece, run.s.line));
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t group = unit % run.s.column_groups, rest = unit / run.s.column_groups;
     const int64_t image = rest / pieces, first = rest % pieces * piece;
     const int64_t last = std::min(first + piece, run.s.space);
-    for (int64_t i = first; i < last; i += step) {
-      run.tile(image, group, i, std::min(step, last - i));
+    for (int64_t i = first; i < last;) {
+      const int64_t end = std::min(last, (i / run.s.line + 1) * run.s.line);
+      const int64_t rows = std::min(step, end - i);
+      run.tile(image, group, i, rows);
+      i += rows;
     }
   }
 }
@@ -75,11 +83,19 @@ Kernel product_kernel(const Sizes1x1& s, int64_t piece, size_t first) {
 }  // namespace
 
 Way columns_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first) {
+  const Shape in(problem.x.begin() + 2, problem.x.end());
+  Shape out = in;
+  for (int64_t& size : out) size = (size - 1) / problem.stride + 1;
+  const int64_t space = element_count(out);
   const Sizes1x1 s{.images = problem.x[0],
-                   .space = element_count(Shape(problem.x.begin() + 2, problem.x.end())),
                    .in_blocks = channel_blocks(problem.x[1]),
                    .out_blocks = channel_blocks(problem.outputs),
                    .column_groups = column_groups(problem.outputs),
+                   .in_space = element_count(in),
+                   .space = space,
+                   .in_line = problem.stride == 1 ? space : in.back(),
+                   .line = problem.stride == 1 ? space : out.back(),
+                   .stride = problem.stride,
                    .sum = problem.sum,
                    .relu = problem.relu};
   constexpr int64_t kCache = 256 * 1024;  // bytes of pixels that stay near

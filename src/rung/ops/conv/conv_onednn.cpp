@@ -47,10 +47,10 @@ Shape grouped(const Shape& weight, int64_t groups) {
   return shape;
 }
 
-/// What Winograd kernels ask of it: blocked maps, one group, stride 1, a known weight.
+/// What our kernels ask of it: blocked maps, one group, a known weight, a stride of 1 or 2.
 bool is_even(const Problem& it) {
   return it.src.layout == Layout::kBlocked && it.dst == it.src && it.known && it.op.groups == 1 &&
-         it.window.is_even();
+         it.window.is_even() && it.window.stride[0] <= 2;
 }
 bool is_3x3(const ConvWindow& window) {
   return window.kernel == Sizes{3, 3} && window.begin[0] <= 1;
@@ -114,6 +114,7 @@ std::optional<onednn::BlockedConv> as_ours(const Problem& it) {
   onednn::BlockedConv made{.x = it.call.in_type(0).shape,
                            .outputs = it.call.out_type().shape[1],
                            .pad = it.window.begin[0],
+                           .stride = it.window.stride[0],
                            .dtype = it.src.dtype};
   if (it.bias) made.bias = it.call.known(2);
   for (const onednn::Post& post : it.call.posts()) {
@@ -131,7 +132,8 @@ void add_ours(Problem& it, const std::optional<std::string>& only, std::vector<W
   if (!ours) return;
   const auto wanted = [&](std::string_view name) { return !only || *only == name; };
   const size_t first = operands(it) + it.posts.in.size();
-  if (all_are(it.window.kernel, 1) && ours->pad == 0 && wanted(onednn::kColumnsWay)) {
+  const bool pixels = ours->pad == 0 && (ours->stride == 1 || ours->x.size() == 4);
+  if (all_are(it.window.kernel, 1) && pixels && wanted(onednn::kColumnsWay)) {
     ways.push_back(onednn::columns_way(it.call, *ours, *it.known, first));
   }
   if (is_3x3(it.window) && wanted(onednn::kWinogradWay)) {
@@ -196,7 +198,8 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
   if (!it.known) step.in.push_back(call.in(1, {it.src.dtype, Layout::kPlain}));
   if (it.bias) step.in.push_back(call.in(2, {DType::kF32, Layout::kPlain}));
   const size_t most = call.measures() ? 2 : 1;
-  const bool winograd = it.src.dtype == DType::kF32 && is_even(it) && is_3x3(it.window);
+  const bool winograd =
+      it.src.dtype == DType::kF32 && is_even(it) && is_3x3(it.window) && it.window.stride[0] == 1;
   if (winograd && call.measures()) {
     add_ways(it, dnnl::algorithm::convolution_winograd, 4, only, step.ways);
   }

@@ -11,9 +11,10 @@ namespace rung::ops {
 struct ConvWindow {
   Sizes kernel, stride, begin, end;
   Sizes gaps;  ///< dilation - 1, as oneDNN counts
-  /// Stride 1, no gaps, and the same border everywhere.
+  /// No gaps, and the same stride and border everywhere.
   bool is_even() const {
-    return all_are(stride, 1) && all_are(gaps, 0) && all_are(begin, begin[0]) && end == begin;
+    return all_are(stride, stride[0]) && all_are(gaps, 0) && all_are(begin, begin[0]) &&
+           end == begin;
   }
 };
 /// Of an op with stride, dilation and padding, at a weight [O or C, …, K…].

@@ -4,12 +4,13 @@
 
 namespace rung::onednn {
 
-/// A convolution of stride 1, one group, on blocked maps of f32 or bf16: what our own kernels have
+/// A convolution of one group on blocked maps of f32 or bf16: what our own kernels have
 /// to know. Posts are at most a sum and a positive part, in that order.
 struct BlockedConv {
   Shape x;              ///< [N, C, S…]
   int64_t outputs = 0;  ///< channels
   int64_t pad = 0;      ///< all around
+  int64_t stride = 1;   ///< 1 or 2, on all axes
   DType dtype = DType::kF32;
   Tensor bias = {};   ///< [outputs], where there is one
   bool sum = false;   ///< with what the result held before
@@ -19,14 +20,15 @@ struct BlockedConv {
 // Where has_tiles() says so. `first` is where the way's constants stand among the operands
 // (Step::in.size()).
 
-/// 1×1: pixels as they lie times packed columns of the weight.
+/// 1×1 without a pad: pixels as they lie times packed columns of the weight. Stride 2 on two axes.
 inline constexpr std::string_view kColumnsWay = "columns";
 Way columns_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first);
 
-/// 3×3 with a pad of 0 or 1. F(2×2, 3×3): every 2×2 outputs from 16 products per channel where a
-/// direct sum takes 36. Transformed inputs and weights are of the map's type, sums f32; no worse
-/// than a few roundings of that type. Source: Lavin and Gray, Fast Algorithms for Convolutional
-/// Neural Networks, 2015.
+/// 3×3 on two axes with a pad of 0 or 1: every 2×2 outputs from fewer products per channel than the
+/// 36 of a direct sum. With stride 1, 16: F(2×2, 3×3) of Lavin and Gray, Fast Algorithms for
+/// Convolutional Neural Networks, 2015. With stride 2, 25: on each axis two outputs are F(2, 2) of
+/// the even inputs and a product of the odd ones. Transformed inputs and weights are of the map's
+/// type, sums f32; no worse than a few roundings of that type.
 inline constexpr std::string_view kWinogradWay = "winograd 2x2";
 Way winograd_way(LowerCall& call, const BlockedConv& problem, const Tensor& weight, size_t first);
 
