@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -197,6 +198,30 @@ TEST(RecurrentWays, AreAllRight) {
   EXPECT_TRUE(seen.contains("packed"));
   EXPECT_TRUE(seen.contains("row-major weights"));
   EXPECT_EQ(seen.contains("cells"), onednn::has_tiles(DType::kF32));
+}
+
+TEST(RecurrentWays, SaturateAndKeepNan) {
+  // Sums beyond every bound of the functions, of both signs, and one that is no number.
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> numbers = {1e3F,      -1e3F,      1e30F,        -1e30F,
+                                      kInfinity, -kInfinity, std::nanf("")};
+  const auto count = static_cast<int64_t>(numbers.size());
+  Rng rng(1, "ways");
+  Drawn drawn;
+  const Value x = drawn.input("x", {count, 2, 1}, rng);
+  for (int64_t i = 0; i < count; ++i) drawn.inputs[0].set(2 * i, numbers[static_cast<size_t>(i)]);
+  std::vector<Value> operands = {x};
+  for (const Shape& shape : {Shape{20, 1}, Shape{20, 5}, Shape{20}, Shape{20}}) {
+    const std::string name = fmt::format("w{}", operands.size());
+    operands.push_back({drawn.model.graph.add(name, param(drawn.model, name, shape, rng), {}), 0});
+  }
+  drawn.model.graph.add_output(
+      "y", {drawn.model.graph.add("cells", ops::Recurrent{.hidden = 5}, operands), 0});
+  const at::Tensor want = to_torch(run_eagerly(drawn.model, drawn.inputs)[0]);
+  const at::Tensor got =
+      to_torch(compile(drawn.model, {.measure = false, .cache = {}}).run(drawn.inputs)[0]);
+  EXPECT_TRUE(want[count - 1].isnan().all().item<bool>());
+  EXPECT_TRUE(torch::allclose(got, want, 1e-5, 1e-6, /*equal_nan=*/true)) << got << want;
 }
 
 INSTANTIATE_TEST_SUITE_P(OneDnn, ConvolutionWays,

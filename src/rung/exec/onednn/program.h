@@ -27,7 +27,7 @@ struct CompileOptions {
   int threads = 0;  ///< per run; 0: every core that the process may use
   /// Where several ways lead to the same result, the fastest is measured on this machine. Off: the
   /// first one that is known to be good, so that the same graph gives the same program, and the
-  /// same bits, wherever it is compiled.
+  /// same bits, on every CPU of a kind.
   bool measure = true;
   double budget_s = 5;  ///< for measuring, in all
   /// Remembers what was measured, per CPU and version; nothing is remembered where it is empty.
