@@ -148,6 +148,12 @@ struct Cut {
   int64_t scratch() const { return (shared ? 1 : threads) * room(); }
 };
 
+/// Chunks of at most `most` rows, as many and about as large for each thread.
+inline int64_t even_chunk(int64_t rows, int64_t most, int64_t threads) {
+  const int64_t pieces = (rows + most * threads - 1) / (most * threads) * threads;
+  return std::max<int64_t>(1, (rows + pieces - 1) / std::max<int64_t>(pieces, 1));
+}
+
 /// Runs prepare(first, count, begin, end, u), which writes blocks begin … end of the channels of
 /// some rows, then columns(group, first, count, u), for all of `rows` and `groups`.
 template <typename T, typename Prepare, typename Columns>

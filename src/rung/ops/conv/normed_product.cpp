@@ -25,8 +25,7 @@ Cut cut_of(const Product& p, int64_t element) {
   // Few pixels for each thread would have the weights read more often than the pixels.
   cut.shared = p.pixels < 2 * kRows * cut.threads && p.column_groups >= 2 * cut.threads;
   const int64_t most = std::max(kRows, kCache / per_pixel / kRows * kRows);
-  const int64_t pieces = (p.pixels + most * cut.threads - 1) / (most * cut.threads) * cut.threads;
-  cut.chunk = cut.shared ? p.pixels : (p.pixels + pieces - 1) / pieces;
+  cut.chunk = cut.shared ? p.pixels : even_chunk(p.pixels, most, cut.threads);
   return cut;
 }
 

@@ -209,8 +209,10 @@ template <int64_t kStride>
 Cut cut_of(const Sizes3x3& s, int64_t element) {
   const int64_t per_tile = kPlaces<kStride> * (s.channels() * element + 64);  // row_stride
   Cut cut{.row_bytes = per_tile, .threads = omp_get_max_threads()};
-  cut.shared = s.tiles * per_tile <= kCache * cut.threads;
-  cut.chunk = cut.shared ? s.tiles : std::max(kRows, kCache / 2 / per_tile / kRows * kRows);
+  // Sharing columns needs some for each thread.
+  cut.shared = s.tiles * per_tile <= kCache * cut.threads && s.column_groups >= cut.threads;
+  const int64_t most = std::max(kRows, kCache / 2 / per_tile / kRows * kRows);
+  cut.chunk = cut.shared ? s.tiles : even_chunk(s.tiles, most, cut.threads);
   return cut;
 }
 
