@@ -114,6 +114,8 @@ def middle(sessions):
     """The session whose fp32 ratio is the middle one, with all ratios."""
     ordered = sorted(sessions, key=lambda told: ratio_of(told, "rung fp32") or 0)
     chosen = ordered[len(ordered) // 2]
+    chosen["commits"] = sorted({told.get("commit", "unknown") for told in sessions})
+    chosen["sessions"] = len(sessions)
     chosen["ratios"] = {start: sorted(filter(None, (ratio_of(told, start) for told in sessions)))
                         for start in ("rung fp32", "rung bf16")}
     return chosen
@@ -157,18 +159,19 @@ def line(network, told):
         goal += f"; PyTorch {against_goal(to_torch, network.torch)}"
     program = told["programs"][0]
     bf16 = against_goal(ratio_of(told, "rung bf16"), network.bf16, told["ratios"]["rung bf16"])
-    cells = [network.title, goal, bf16, milliseconds(ours), milliseconds(half), milliseconds(runtime), f"{milliseconds(eager)} / {milliseconds(traced)}",
-             milliseconds(row_of(told, "OpenCV")), f"{program['whole_ms'] / program['sum_ms']:.3f}",
+    cells = [network.title, goal, bf16, milliseconds(ours), milliseconds(half), milliseconds(runtime),
+             f"{milliseconds(eager)} / {milliseconds(traced)}", milliseconds(row_of(told, "OpenCV")),
+             f"{program['whole_ms'] / program['sum_ms']:.3f}",
              f"{program['arena_bytes'] / max(program['arena_lower_bound'], 1):.3f}"]
     return "| " + " | ".join(cells) + " |\n"
 
 
 def table(results):
     told = results[0][1]
-    commits = sorted({result.get("commit", "unknown") for _, result in results})
-    sessions = len(told["ratios"]["rung fp32"])
+    commits = sorted({commit for _, result in results for commit in result["commits"]})
     text = (f"{told['threads']} threads of {told['machine']}; commit {', '.join(commits)}. Ratios are to ONNX Runtime's "
-            f"fp32 median of the same session; of {sessions} sessions the middle one; times are medians in ms.\n\n"
+            "fp32 median of the same session; "
+            f"of {told['sessions']} sessions the middle one; times are medians in ms.\n\n"
             "| network | fp32 | bf16 | rung fp32 | rung bf16 | ONNX Runtime | LibTorch eager / optimized trace | OpenCV "
             "| whole / sum of steps | arena / bound |\n|---|---|---|---|---|---|---|---|---|---|\n")
     return text + "".join(line(network, result) for network, result in results)
@@ -185,6 +188,8 @@ def main():
     parser.add_argument("--sessions", type=int, default=5)
     parser.add_argument("--against", default="onnxruntime,torch,opencv")
     options = parser.parse_args()
+    if options.sessions < 1:
+        sys.exit("--sessions: at least 1")
     options.out.mkdir(parents=True, exist_ok=True)
     chosen = [network for network in NETWORKS if options.only in network.name]
     if not chosen:

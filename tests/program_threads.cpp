@@ -144,5 +144,23 @@ TEST(ProgramsInThreads, CompileAtTheSameTime) {
 INSTANTIATE_TEST_SUITE_P(Zoo, ProgramThreads, testing::ValuesIn(kNetworks),
                          [](const auto& info) { return info.param.name; });
 
+#ifndef __SANITIZE_THREAD__
+TEST(ProgramsInThreads, RunInATeamOfTheCallers) {
+  // The usual way to do a batch: each thread of a team runs samples on one thread of its own.
+  Model model = zoo("densenet121", {{"size", "32"}});
+  draw_missing(model, 1);
+  const Program program = compile(model, {.threads = 1, .measure = false, .cache = {}});
+  std::vector<Call> calls;
+  for (size_t i = 0; i < kCallers; ++i) {
+    Call call{.input = drawn({1, 3, 32, 32}, i), .expected = {}};
+    call.expected = program.run({call.input});
+    calls.push_back(std::move(call));
+  }
+#pragma omp parallel for num_threads(kCallers) schedule(static, 1)
+  for (size_t i = 0; i < kCallers; ++i) call_often(program, calls[i]);
+  for (const Call& call : calls) EXPECT_EQ(call.wrong, "");
+}
+#endif
+
 }  // namespace
 }  // namespace rung

@@ -2,6 +2,7 @@
 rung_test(rung_core_tests graph/extent graph/graph)
 rung_test(rung_core_tests join/plan join/plan_random)
 rung_test(rung_core_tests base/file)
+rung_test(rung_core_tests base/statistics)
 rung_test(rung_core_tests inspect/summary)
 rung_test(rung_core_tests graph/cut)
 rung_test(rung_core_tests graph/passes/passes)

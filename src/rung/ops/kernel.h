@@ -5,29 +5,52 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstdint>
 
 #include "rung/ops/onednn.h"
 
 namespace rung::onednn {
 
+/// This thread's number of OpenMP threads, for a while.
+class ThreadScope {
+ public:
+  explicit ThreadScope(int threads) : before_(omp_get_max_threads()) {
+    omp_set_num_threads(threads);
+  }
+  ~ThreadScope() { omp_set_num_threads(before_); }
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
+
+ private:
+  int before_;
+};
+
 /// Splits [0, count) among the threads of the run (those that the caller of the program asked for),
-/// in pieces of at least `grain`; body(begin, end). Small work stays on the calling thread. A body
-/// that throws ends the process: kernels check before they spread.
+/// in pieces of at least `grain`; body(begin, end, worker), workers counted from 0. (Not
+/// omp_get_thread_num(): the caller may be one of a team itself.) Small work stays on the calling
+/// thread. A body that throws ends the process: kernels check before they spread.
 template <typename Body>
+requires std::invocable<const Body&, int64_t, int64_t, int64_t>
 void parallel_for(int64_t count, int64_t grain, const Body& body) {
   const int64_t pieces =
       std::min<int64_t>(omp_get_max_threads(), (count + grain - 1) / std::max<int64_t>(grain, 1));
   if (pieces <= 1) {
-    if (count > 0) body(int64_t{0}, count);
+    if (count > 0) body(int64_t{0}, count, int64_t{0});
     return;
   }
 #pragma omp parallel num_threads(static_cast <int>(pieces))
   {
     const int64_t n = omp_get_num_threads(), i = omp_get_thread_num();
     const int64_t begin = count * i / n, end = count * (i + 1) / n;
-    if (begin < end) body(begin, end);
+    if (begin < end) body(begin, end, i);
   }
+}
+/// The same for body(begin, end).
+template <typename Body>
+requires std::invocable<const Body&, int64_t, int64_t>
+void parallel_for(int64_t count, int64_t grain, const Body& body) {
+  parallel_for(count, grain, [&](int64_t begin, int64_t end, int64_t) { body(begin, end); });
 }
 
 /// Runs `body` compiled for the widest vectors of this CPU. What it calls must be inline; the loops

@@ -78,7 +78,10 @@ inline void each_three(const Lanes& lanes, const F& f) {
 }
 
 inline void clip(const Lanes& l, float low, float high) {
-  each(l, [=](float v) { return v < low ? low : v > high ? high : v; });
+  each(l, [=](float v) {  // as PyTorch: `high` wins where it is below `low`
+    const float raised = v < low ? low : v;
+    return raised > high ? high : raised;
+  });
 }
 inline void elu(const Lanes& l, float alpha, float scale) {
   each(l, [=](float v) { return scale * (v > 0 ? v : alpha * vec::expm1(v)); });

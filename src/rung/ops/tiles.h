@@ -1,7 +1,8 @@
 #pragma once
 
 // Vectors of 16, and products of a few rows with two blocks of output channels, for AVX-512: what
-// our convolutions on blocked maps are made of. For files whose functions run behind has_tiles().
+// our convolutions on blocked maps and cells are made of. For files whose functions run behind
+// has_tiles().
 #include <immintrin.h>
 
 #include "rung/ops/kernel.h"
@@ -155,7 +156,7 @@ inline int64_t even_chunk(int64_t rows, int64_t most, int64_t threads) {
 }
 
 /// Runs prepare(first, count, begin, end, u), which writes blocks begin … end of the channels of
-/// some rows, then columns(group, first, count, u), for all of `rows` and `groups`.
+/// some rows, then columns(group, first, count, u, worker), for all of `rows` and `groups`.
 template <typename T, typename Prepare, typename Columns>
 void run_cut(const Cut& cut, std::byte* scratch, int64_t rows, int64_t in_blocks, int64_t groups,
              const Prepare& prepare, const Columns& columns) {
@@ -163,19 +164,20 @@ void run_cut(const Cut& cut, std::byte* scratch, int64_t rows, int64_t in_blocks
     auto* u = reinterpret_cast<T*>(scratch);
     parallel_for(in_blocks, 1,
                  [&](int64_t begin, int64_t end) { prepare(0, rows, begin, end, u); });
-    parallel_for(groups, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t g = begin; g < end; ++g) columns(g, 0, rows, u);
+    parallel_for(groups, 1, [&](int64_t begin, int64_t end, int64_t worker) {
+      for (int64_t g = begin; g < end; ++g) columns(g, 0, rows, u, worker);
     });
     return;
   }
-  parallel_for((rows + cut.chunk - 1) / cut.chunk, 1, [&](int64_t begin, int64_t end) {
-    auto* u = reinterpret_cast<T*>(scratch + omp_get_thread_num() * cut.room());
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      const int64_t first = chunk * cut.chunk, count = std::min(cut.chunk, rows - first);
-      prepare(first, count, 0, in_blocks, u);
-      for (int64_t g = 0; g < groups; ++g) columns(g, first, count, u);
-    }
-  });
+  parallel_for(
+      (rows + cut.chunk - 1) / cut.chunk, 1, [&](int64_t begin, int64_t end, int64_t worker) {
+        auto* u = reinterpret_cast<T*>(scratch + worker * cut.room());
+        for (int64_t chunk = begin; chunk < end; ++chunk) {
+          const int64_t first = chunk * cut.chunk, count = std::min(cut.chunk, rows - first);
+          prepare(first, count, 0, in_blocks, u);
+          for (int64_t g = 0; g < groups; ++g) columns(g, first, count, u, worker);
+        }
+      });
 }
 
 }  // namespace rung::onednn

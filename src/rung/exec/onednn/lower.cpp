@@ -9,6 +9,7 @@
 #include "rung/base/text.h"
 #include "rung/exec/onednn/fuse.h"
 #include "rung/exec/onednn/reorder.h"
+#include "rung/ops/kernel.h"
 
 namespace rung::onednn {
 namespace {
@@ -326,6 +327,8 @@ Kernel eager_kernel(FallbackRun run, std::vector<TensorType> in, std::vector<Ten
     };
     for (size_t i = 0; i < in.size(); ++i) inputs.push_back(view(in[i], at.in[i]));
     for (size_t k = 0; k < out.size(); ++k) outputs.push_back(view(out[k], at.out[k]));
+    // LibTorch sets the number of OpenMP threads when a thread of the caller's first needs it.
+    const ThreadScope ours(omp_get_max_threads());
     run(inputs, outputs);
   };
 }
@@ -365,7 +368,8 @@ Tensor Packer::packed(const Tensor& value, const dnnl::memory::desc& to) {
 Tensor Packer::prepared(const Tensor& source, const std::string& how,
                         const std::function<Tensor()>& make) {
   const std::byte* data = source.data();
-  const std::string key = how + std::string(reinterpret_cast<const char*>(&data), sizeof(data));
+  const std::string key = how + to_string(source.shape()) +
+                          std::string(reinterpret_cast<const char*>(&data), sizeof(data));
   Made& made = made_[key];
   if (auto storage = made.packed.lock()) return {made.dtype, made.shape, storage};
   const Tensor tensor = make();

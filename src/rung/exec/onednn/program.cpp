@@ -12,6 +12,7 @@
 #include "rung/base/statistics.h"
 #include "rung/base/text.h"
 #include "rung/exec/onednn/pipeline.h"
+#include "rung/ops/kernel.h"
 #include "rung/ops/onednn.h"
 
 namespace rung {
@@ -19,20 +20,7 @@ namespace {
 
 using onednn::Compiled;
 using onednn::Frame;
-
-/// This thread's number of OpenMP threads, for a while.
-class ThreadScope {
- public:
-  explicit ThreadScope(int threads) : before_(omp_get_max_threads()) {
-    omp_set_num_threads(threads);
-  }
-  ~ThreadScope() { omp_set_num_threads(before_); }
-  ThreadScope(const ThreadScope&) = delete;
-  ThreadScope& operator=(const ThreadScope&) = delete;
-
- private:
-  int before_;
-};
+using onednn::ThreadScope;
 
 /// A frame of a program, for one run.
 class Borrowed {

@@ -79,6 +79,15 @@ TEST(Program, RefusesWhatDoesNotFit) {
   EXPECT_NE(user_error([&] { compile(lacking, kPlain); }).find("has no value"), std::string::npos);
 }
 
+TEST(Program, AClampWhoseBoundsAreTheWrongWayRoundGivesTheUpperOne) {
+  Model model;
+  const auto x = model.graph.add("x", ops::Input{.type = {DType::kF32, {3}}}, {});
+  const auto y = model.graph.add("y", ops::Clamp{.low = 5, .high = 1}, {{x, 0}});
+  model.graph.add_output("y", {y, 0});
+  const auto outputs = compile(model, kPlain).run({Tensor::f32({3}, {0, 3, 9})});
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(outputs[0].at(i), 1);
+}
+
 TEST(Program, OutputsMayBeInputsConstantsAndTheSameTwice) {
   Model model;
   const auto x = model.graph.add("x", ops::Input{.type = {DType::kF32, {2, 3}}}, {});

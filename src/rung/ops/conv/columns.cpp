@@ -60,8 +60,7 @@ __attribute__((target(RUNG_WIDE_TARGET), flatten)) void part(const Run<T>& run, 
     const int64_t image = rest / pieces, first = rest % pieces * piece;
     const int64_t last = std::min(first + piece, run.s.space);
     for (int64_t i = first; i < last;) {
-      const int64_t end = std::min(last, (i / run.s.line + 1) * run.s.line);
-      const int64_t rows = std::min(step, end - i);
+      const int64_t rows = std::min({step, last - i, run.s.line - i % run.s.line});
       run.tile(image, group, i, rows);
       i += rows;
     }
@@ -69,7 +68,7 @@ __attribute__((target(RUNG_WIDE_TARGET), flatten)) void part(const Run<T>& run, 
 }
 
 template <typename T>
-Kernel product_kernel(const Sizes1x1& s, int64_t piece, size_t first) {
+Kernel columns_kernel(const Sizes1x1& s, int64_t piece, size_t first) {
   return [=](const Pointers& at) {
     const Run<T> run{
         s, reinterpret_cast<const T*>(at.in[0]), reinterpret_cast<const T*>(at.in[first]),
@@ -105,7 +104,7 @@ Way columns_way(LowerCall& call, const BlockedConv& problem, const Tensor& weigh
   with_floating(problem.dtype, [&]<typename T>(T) {
     way.constants.push_back(call.prepared(weight, fmt::format("columns {}", name(problem.dtype)),
                                           [&] { return packed_columns<T>(weight); }));
-    way.kernel = product_kernel<T>(s, piece, first);
+    way.kernel = columns_kernel<T>(s, piece, first);
   });
   way.constants.push_back(call.constant(filled_bias(problem.bias, problem.outputs)));
   return way;

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <cmath>
+#include <algorithm>
 
 #include "rung/ops/conv/conv_parts_onednn.h"
 #include "rung/ops/conv/head_onednn.h"
@@ -11,7 +11,6 @@
 #include "rung/ops/onednn.h"
 #include "rung/ops/pointwise.h"
 #include "rung/ops/post_ops.h"
-#include "rung/ops/tiles.h"
 
 namespace rung::ops {
 namespace {
@@ -47,8 +46,9 @@ Shape grouped(const Shape& weight, int64_t groups) {
   return shape;
 }
 
-/// What our kernels ask of it: blocked maps, one group, a known weight, a stride of 1 or 2.
-bool is_even(const Problem& it) {
+/// What Winograd kernels and our own ask of it: blocked maps, one group, a known weight, a stride
+/// of 1 or 2.
+bool suits_blocks(const Problem& it) {
   return it.src.layout == Layout::kBlocked && it.dst == it.src && it.known && it.op.groups == 1 &&
          it.window.is_even() && it.window.stride[0] <= 2;
 }
@@ -105,7 +105,7 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
 
 /// Whether a kernel of our own may take it.
 bool suits_ours(const Problem& it) {
-  return is_even(it) && it.posts.args.empty() && onednn::has_tiles(it.src.dtype) &&
+  return suits_blocks(it) && it.posts.args.empty() && onednn::has_tiles(it.src.dtype) &&
          (!it.bias || it.call.known(2).defined());
 }
 
@@ -151,7 +151,8 @@ std::string describe(const Problem& it) {
 
 std::string key_of(const Problem& it, const std::string& what) {
   const ConvWindow& w = it.window;
-  return fmt::format("{} of {} {} by {} pad {} {} stride {} dilation {}", what, name(it.src.dtype),
+  return fmt::format("{}{} of {} {} by {} pad {} {} stride {} dilation {}", what,
+                     it.posts.over ? " in place" : "", name(it.src.dtype),
                      to_string(it.call.in_type(0).shape), to_string(it.weight), to_string(w.begin),
                      to_string(w.end), to_string(w.stride), to_string(w.gaps));
 }
@@ -198,8 +199,8 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
   if (!it.known) step.in.push_back(call.in(1, {it.src.dtype, Layout::kPlain}));
   if (it.bias) step.in.push_back(call.in(2, {DType::kF32, Layout::kPlain}));
   const size_t most = call.measures() ? 2 : 1;
-  const bool winograd =
-      it.src.dtype == DType::kF32 && is_even(it) && is_3x3(it.window) && it.window.stride[0] == 1;
+  const bool winograd = it.src.dtype == DType::kF32 && suits_blocks(it) && is_3x3(it.window) &&
+                        it.window.stride[0] == 1;
   if (winograd && call.measures()) {
     add_ways(it, dnnl::algorithm::convolution_winograd, 4, only, step.ways);
   }

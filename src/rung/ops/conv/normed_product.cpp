@@ -110,7 +110,9 @@ Kernel product_kernel(const Product& p, const Cut& cut) {
     run_cut<T>(
         cut, at.scratch, p.pixels, p.in_blocks, p.column_groups,
         [&](auto... part) { norm_part(run, part...); },
-        [&](auto... part) { column_part(run, part...); });
+        [&](int64_t group, int64_t begin, int64_t count, const T* u, int64_t) {
+          column_part(run, group, begin, count, u);
+        });
   };
 }
 

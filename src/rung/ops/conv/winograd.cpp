@@ -241,9 +241,9 @@ Kernel winograd_kernel(const Sizes3x3& s, const Cut& cut, size_t first) {
     run_cut<T>(
         cut, at.scratch, s.tiles, s.in_blocks, s.column_groups,
         [&](auto... part) { transform_part(run, part...); },
-        [&](auto... part) {
-          column_part(run, part...,
-                      reinterpret_cast<float*>(sums + omp_get_thread_num() * kSumBytes<kStride>));
+        [&](int64_t group, int64_t begin, int64_t count, const T* u, int64_t worker) {
+          column_part(run, group, begin, count, u,
+                      reinterpret_cast<float*>(sums + worker * kSumBytes<kStride>));
         });
   };
 }
