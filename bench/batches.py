@@ -45,7 +45,7 @@ def main():
     parser.add_argument("--batches", default="1,4,16,32")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--runs", type=int, default=9)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     print("| network | batch | threads | fp32 ms | fp32 / ONNX Runtime | bf16 / ONNX Runtime's fp32 | arena MiB | arena / bound "
           "| weights MiB | ONNX Runtime MiB |\n" + "|---" * 10 + "|")
     for network in arguments.networks:
