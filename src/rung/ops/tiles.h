@@ -102,6 +102,14 @@ RUNG_WIDE __m512 positive(__m512 v) {
   return _mm512_max_ps(_mm512_setzero_ps(), v);
 }
 
+/// What stands behind a product: v, with what is there already, positive, into its place.
+template <typename T>
+RUNG_WIDE void finish(T* to, __m512 v, bool sum, bool relu) {
+  if (sum) v = _mm512_add_ps(v, load16(to));
+  if (relu) v = positive(v);
+  store16(to, v);
+}
+
 /// A weight of `row` and `column` of one product, [row][32], neighbouring rows side by side in
 /// bf16.
 template <typename T>

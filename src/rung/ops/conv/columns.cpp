@@ -39,10 +39,8 @@ struct Run {
       T* to = y + ((image * s.out_blocks + block) * s.space + first) * kLanes;
       const __m512 shift = _mm512_loadu_ps(bias + block * kLanes);
       for (int64_t r = 0; r < rows; ++r, to += kLanes) {
-        __m512 v = _mm512_add_ps(_mm512_load_ps(sums + r * kWide + k * kLanes), shift);
-        if (s.sum) v = _mm512_add_ps(v, load16(to));
-        if (s.relu) v = positive(v);
-        store16(to, v);
+        const __m512 v = _mm512_add_ps(_mm512_load_ps(sums + r * kWide + k * kLanes), shift);
+        finish(to, v, s.sum, s.relu);
       }
     }
   }

@@ -134,10 +134,7 @@ RUNG_WIDE void transform_output(const Sizes3x3& s, const float* m, int64_t strid
     Axis<kStride>::of_products(rows[y], pair);
     for (int64_t x = 0; x < 2 && x0 + x < s.out_width; ++x) {
       T* to = plane + ((y0 + y) * s.out_width + x0 + x) * kLanes;
-      __m512 v = _mm512_add_ps(pair[x], bias);
-      if (s.sum) v = _mm512_add_ps(v, load16(to));
-      if (s.relu) v = positive(v);
-      store16(to, v);
+      finish(to, _mm512_add_ps(pair[x], bias), s.sum, s.relu);
     }
   }
 }
