@@ -17,33 +17,17 @@ import concurrent.futures
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUNNER = ROOT / "tests" / "node" / "onnx_run.js"
+sys.path.append(str(ROOT / "tests" / "support"))
+import onnx_runtime  # noqa: E402
+
 BOUND = 1e-4
 SKIPPED = 77
-
-
-def missing():
-    """What of the reference is not installed."""
-    for module in ("numpy", "onnx"):
-        try:
-            __import__(module)
-        except ImportError:
-            return f"Python's {module} (script/bootstrap --tests)"
-    if shutil.which("node") is None:
-        return "node (script/bootstrap --tests)"
-    return None if onnxruntime() else "ONNX Runtime (script/fetch_onnxruntime)"
-
-
-def onnxruntime():
-    done = subprocess.run([ROOT / "script" / "fetch_onnxruntime", "--where"], capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 class Failed(Exception):
@@ -71,17 +55,15 @@ class Trip:
         return json.loads(done.stdout)
 
     def in_onnxruntime(self, model, prefix, inputs):
-        """Runs a file on every set; the names of its inputs and outputs."""
-        runs = [{"inputs": [str(self.folder / path.format(k)) for path in inputs],
-                 "outputs": str(self.folder / f"set_{k}" / prefix)} for k in range(len(self.network.sets))]
-        done = subprocess.run(["node", RUNNER, onnxruntime()], capture_output=True, text=True,
-                              input=json.dumps([{"model": str(model), "runs": runs}]))
-        if done.returncode != 0:
-            raise Failed(f"onnx_run.js: {done.stderr.strip()[-500:]}")
-        answer = json.loads(done.stdout)[0]
-        if "error" in answer:
-            raise Failed(f"ONNX Runtime: {answer['error'][:500]}")
-        return answer
+        """Runs a file on every set; the names of its inputs."""
+        try:
+            session = onnx_runtime.Session(model)
+            for k in range(len(self.network.sets)):
+                session.run_files([self.folder / path.format(k) for path in inputs],
+                                  self.folder / f"set_{k}" / prefix)
+        except Exception as error:  # ONNX Runtime's own are many
+            raise Failed(f"ONNX Runtime: {str(error)[:500]}") from error
+        return session.inputs
 
     def write_inputs(self):
         import numpy as np
@@ -168,8 +150,8 @@ class Trip:
         names = self.in_onnxruntime(exported, "exported", inputs)
         self.result["export"] = self.error("exported", "rung")
         self.step("re-import")
-        if names["inputs"] != [value["name"] for value in done["inputs"]]:
-            raise Failed(f"the exported file calls its inputs {names['inputs']}")
+        if names != [value["name"] for value in done["inputs"]]:
+            raise Failed(f"the exported file calls its inputs {names}")
         if done["restored"]:
             raise Failed(f"the restored network has {done['restored']}")
         self.error("restored", "rung", exactly=True)
@@ -215,7 +197,7 @@ cannot export its swin_v2 ones.
 
 
 def table(selected, results, all_of_them):
-    text = INTRODUCTION.replace("{version}", onnxruntime().rsplit("-", 1)[-1])
+    text = INTRODUCTION.replace("{version}", onnx_runtime.version())
     text = text.replace("{all}", "--all " if all_of_them else "")
     text = text.replace("{scope}", "" if all_of_them else "; with `--all`, also the larger networks of each family")
     for network, result in zip(selected, results):
@@ -235,7 +217,7 @@ def main():
     parser.add_argument("--keep", help="a folder for the files of the one network")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    if lacks := missing():
+    if lacks := onnx_runtime.missing():
         print(f"SKIPPED: round trips need {lacks}")
         return SKIPPED
     import networks

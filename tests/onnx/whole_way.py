@@ -7,7 +7,6 @@ a moment (--set train.epochs=1 on few of them), converts what was trained to ONN
 results of that file with rung's own, at three sizes. "The same" is 1e-4 of the output's largest magnitude.
 """
 
-import json
 import os
 import pathlib
 import subprocess
@@ -15,6 +14,7 @@ import sys
 import tempfile
 
 import round_trip
+from round_trip import onnx_runtime
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "onnx"
@@ -54,13 +54,7 @@ def compare(rung, trained, exported, shape, folder):
     given, own = folder / "x.npy", folder / "rung.npy"
     np.save(given, np.random.default_rng(1).random(shape).astype(np.float32))
     run(rung, "run", trained, "--input", given, "-o", own)
-    jobs = [{"model": str(exported), "runs": [{"inputs": [str(given)], "outputs": str(folder / "ort")}]}]
-    done = subprocess.run(["node", round_trip.RUNNER, round_trip.onnxruntime()], input=json.dumps(jobs),
-                          capture_output=True, text=True)
-    answer = json.loads(done.stdout)[0] if done.returncode == 0 else {"error": done.stderr}
-    if "error" in answer:
-        sys.exit(f"ONNX Runtime at {shape}: {answer['error']}")
-    want, have = np.load(own), np.load(folder / "ort_0.npy")
+    want, have = np.load(own), onnx_runtime.Session(exported).run([np.load(given)])[0]
     if want.shape != have.shape:
         sys.exit(f"at {shape}: rung gives {want.shape}, ONNX Runtime {have.shape}")
     error = float(np.abs(want - have).max() / np.abs(want).max())
@@ -72,7 +66,7 @@ def compare(rung, trained, exported, shape, folder):
 def main():
     rung, part = sys.argv[1:]
     recipe, name, file, data, shapes = PARTS[part]
-    if lacks := round_trip.missing():
+    if lacks := onnx_runtime.missing():
         print(f"SKIPPED: {lacks}")
         return round_trip.SKIPPED
     if not (pathlib.Path(os.environ.get("RUNG_DATA", "")) / data).is_dir():
