@@ -10,6 +10,8 @@
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
+#include "rung/cli/manual.h"
+#include "rung/cli/verb_tree.h"
 #include "rung/cli/verbs.h"
 
 namespace rung::cli {
@@ -58,9 +60,7 @@ const CLI::App& parsed_app(const CLI::App& app) {
 
 std::vector<std::string> verb_names(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(verb->get_name());
-  }
+  for (const auto* verb : shown_verbs(app)) names.push_back(verb->get_name());
   return names;
 }
 
@@ -159,6 +159,7 @@ int run_program(const Program& program, int argc, char** argv) {
   try {
     if (program.before) program.before(argc, argv);
     for (const auto& add_verb : program.verbs) add_verb(app);
+    add_manual(app);
     app.parse(argc, argv);
     return finish();
   } catch (const Ended& ended) {
