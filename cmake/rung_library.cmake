@@ -1,8 +1,5 @@
 include(GNUInstallDirs)
-set(RUNG_PIC_OPTIONS "") # of code that may become part of a shared library
-if(BUILD_SHARED_LIBS)
-  set(RUNG_PIC_OPTIONS -fPIC -fno-semantic-interposition)
-endif()
+set(RUNG_PIC_OPTIONS -fPIC -fno-semantic-interposition) # of what becomes part of a shared library
 
 # rung_library(NAME): a library rung_NAME without sources, also called rung::NAME, shared or static as
 # BUILD_SHARED_LIBS says, of which other projects see what it links PUBLIC.
@@ -15,7 +12,10 @@ function(rung_library name)
   target_compile_features(${target} PUBLIC cxx_std_20)
   # All symbols are visible, and what the library calls of its own it calls directly, as if they were
   # hidden: nothing needs a mark in the headers, and a shared library costs no speed.
-  target_compile_options(${target} PRIVATE ${RUNG_PIC_OPTIONS})
+  if(BUILD_SHARED_LIBS OR (RUNG_ONEDNN AND name MATCHES "^(core|onednn)$")) # librung_c is shared
+    target_compile_options(${target} PRIVATE ${RUNG_PIC_OPTIONS})
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  endif()
   target_link_options(${target} PRIVATE -Wl,-Bsymbolic-functions)
   set_target_properties(
     ${target}
@@ -33,5 +33,7 @@ endfunction()
 # rung_torch_pch(TARGET): compiles with rung_torch's precompiled header, of the same options.
 function(rung_torch_pch target)
   target_precompile_headers(${target} REUSE_FROM rung_torch)
-  target_compile_options(${target} PRIVATE ${RUNG_PIC_OPTIONS})
+  if(BUILD_SHARED_LIBS)
+    target_compile_options(${target} PRIVATE ${RUNG_PIC_OPTIONS})
+  endif()
 endfunction()
