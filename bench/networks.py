@@ -2,7 +2,7 @@
 """The networks of docs/performance.md in `rung bench`, and their table against the goals.
 
     bench/networks.py RUNG [--out out/bench] [--only TEXT] [--again] [--threads 2] [--runs 21]
-                      [--sessions 5] [--against onnxruntime,torch,opencv]
+                      [--sessions 5] [--against onnxruntime,openvino,torch,torch-compile,torch-trace]
 
 In a session, fp32 and bf16 of a network and all peers take turns. All networks have one after the
 other, then the next one each, since a machine that is shared is slow for minutes at a time; the
@@ -106,7 +106,7 @@ def measure(network, session, options):
 
 
 def ratio_of(told, start):
-    ours, yardstick = row_of(told, start), row_of(told, "onnxruntime")
+    ours, yardstick = row_of(told, start), row_of(told, "ONNX Runtime")
     return ours["median_ms"] / yardstick["median_ms"] if ours and yardstick else None
 
 
@@ -146,34 +146,52 @@ def against_goal(ratio, goal, ratios=()):
     return f"{ratio:.3f}{spread} (≤ {goal:.2f}: {verdict})"
 
 
+def to_fastest(ours, peers, precision):
+    """"0.71 of OpenVINO's 12.3": the peers of the same precision."""
+    row = min((row for row in peers if f" {precision}" in row["name"]), key=lambda row: row["median_ms"], default=None)
+    if not ours or not row:
+        return "–"
+    name = row["name"].split(f" {precision}")[0]
+    return f"{ours['median_ms'] / row['median_ms']:.3f} of {name}'s {milliseconds(row)}"
+
+
 def line(network, told):
     ours, half = row_of(told, "rung fp32"), row_of(told, "rung bf16")
-    runtime = row_of(told, "onnxruntime")
-    torch = [row for row in (row_of(told, "LibTorch"), row_of({"rows": told["rows"][::-1]}, "LibTorch")) if row]
-    fastest = min(torch, key=lambda row: row["median_ms"], default=None)
-    eager = next((row for row in torch if "eager" in row["name"]), None)
-    traced = next((row for row in torch if "trace" in row["name"]), None)
+    runtime = row_of(told, "ONNX Runtime")
+    peers = [row for row in told["rows"] if "median_ms" in row and not row["name"].startswith("rung")]
+    torch = {way: next((row for row in peers if row["name"].startswith("PyTorch") and f" {way} fp32" in row["name"]), None)
+             for way in ("eager", "trace", "compile")}
+    fastest = min(filter(None, torch.values()), key=lambda row: row["median_ms"], default=None)
     goal = against_goal(ratio_of(told, "rung fp32"), network.fp32, told["ratios"]["rung fp32"])
     if network.torch:
         to_torch = ours["median_ms"] / fastest["median_ms"] if ours and fastest else None
         goal += f"; PyTorch {against_goal(to_torch, network.torch)}"
     program = told["programs"][0]
     bf16 = against_goal(ratio_of(told, "rung bf16"), network.bf16, told["ratios"]["rung bf16"])
-    cells = [network.title, goal, bf16, milliseconds(ours), milliseconds(half), milliseconds(runtime),
-             f"{milliseconds(eager)} / {milliseconds(traced)}", milliseconds(row_of(told, "OpenCV")),
+    cells = [network.title, goal, bf16, to_fastest(ours, peers, "fp32"), to_fastest(half, peers, "bf16"),
+             milliseconds(ours), milliseconds(half), milliseconds(runtime), milliseconds(row_of(told, "OpenVINO")),
+             " / ".join(milliseconds(row) for row in torch.values()),
              f"{program['whole_ms'] / program['sum_ms']:.3f}",
              f"{program['arena_bytes'] / max(program['arena_lower_bound'], 1):.3f}"]
     return "| " + " | ".join(cells) + " |\n"
 
 
+def versions(results):
+    """Of the peers that ran."""
+    names = {row["name"].split(" fp32")[0].split(" bf16")[0] for _, told in results for row in told["rows"]
+             if "median_ms" in row and not row["name"].startswith("rung")}
+    return ", ".join(sorted(names))
+
+
 def table(results):
     told = results[0][1]
     commits = sorted({commit for _, result in results for commit in result["commits"]})
-    text = (f"{told['threads']} threads of {told['machine']}; commit {', '.join(commits)}. Ratios are to ONNX Runtime's "
+    text = (f"{told['threads']} threads of {told['machine']}; commit {', '.join(commits)}; {versions(results)}. Ratios are to ONNX Runtime's "
             "fp32 median of the same session; "
             f"of {told['sessions']} sessions the middle one; times are medians in ms.\n\n"
-            "| network | fp32 | bf16 | rung fp32 | rung bf16 | ONNX Runtime | LibTorch eager / optimized trace | OpenCV "
-            "| whole / sum of steps | arena / bound |\n|---|---|---|---|---|---|---|---|---|---|\n")
+            "| network | fp32 | bf16 | fp32 / fastest peer | bf16 / fastest peer in bf16 | rung fp32 | rung bf16 "
+            "| ONNX Runtime | OpenVINO fp32 | PyTorch eager / trace / compile fp32 | whole / sum of steps | arena / bound |\n"
+            + "|---" * 12 + "|\n")
     return text + "".join(line(network, result) for network, result in results)
 
 
@@ -186,7 +204,7 @@ def main():
     parser.add_argument("--threads", default="2")
     parser.add_argument("--runs", default="21")
     parser.add_argument("--sessions", type=int, default=5)
-    parser.add_argument("--against", default="onnxruntime,torch,opencv")
+    parser.add_argument("--against", default="onnxruntime,openvino,torch,torch-compile,torch-trace")
     options = parser.parse_args()
     if options.sessions < 1:
         sys.exit("--sessions: at least 1")

@@ -11,7 +11,7 @@ namespace rung::cli {
 
 /// One that ran in a bench: a program of rung's, or a peer.
 struct BenchRow {
-  std::string name;             ///< "rung fp32", "onnxruntime-node 1.30.0"
+  std::string name;             ///< "rung fp32", "ONNX Runtime 1.32.0 fp32"
   std::string error = {};       ///< why it did not run; the rest is empty then
   std::vector<double> ms = {};  ///< every counted run
   double load_ms = 0;           ///< from the file to something that runs

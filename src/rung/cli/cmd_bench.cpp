@@ -28,7 +28,7 @@ struct BenchCommand {
   ProgramOptions compiling;
   std::vector<std::string> precisions = {"fp32"};
   std::vector<std::string> against;
-  int64_t batch = 0;
+  std::optional<int64_t> batch;
   int runs = 21;
   std::string svg, json;
   uint64_t seed = 0;
@@ -48,7 +48,7 @@ void check(const BenchCommand& command) {
   if (command.runs < 1 || command.runs > 100000) {
     fail_user("--runs {}: from 1 to 100000", command.runs);
   }
-  if (command.batch < 0) fail_user("--batch {}: 1 or more", command.batch);
+  if (command.batch && *command.batch < 1) fail_user("--batch {}: 1 or more", *command.batch);
 }
 
 /// The graph with that many examples in every input.
@@ -128,10 +128,13 @@ class Bench {
   }
 
   void add_peers(const std::string& name) {
-    PeerTask task{
-        .model = model_, .inputs = inputs_, .threads = report_.threads, .folder = folder_.path()};
+    PeerTask task{.model = model_,
+                  .inputs = inputs_,
+                  .threads = report_.threads,
+                  .precisions = command_.precisions,
+                  .folder = folder_.path()};
     // Without sizes of the user's own, a file is what others would open as it is.
-    if (path_exists(command_.model) && command_.opening.shapes.empty() && command_.batch == 0 &&
+    if (path_exists(command_.model) && command_.opening.shapes.empty() && !command_.batch &&
         file_content(command_.model).kind == FileKind::kOnnx) {
       task.onnx = command_.model;
     }
@@ -152,6 +155,7 @@ class Bench {
       peer = std::make_unique<Peer>(start, folder);
       row.name = peer->name();
       row.load_ms = peer->load();
+      row.name = peer->name();
     } catch (const Error& error) {
       row.error = error.what();
       peer = nullptr;
@@ -227,7 +231,7 @@ void bench(const BenchCommand& command) {
   Model model = open_model(command.model, options_for(command.opening));
   const double open_ms = ms_since(start);
   draw_missing(model, command.seed);
-  if (command.batch > 0) model.graph = with_batch(model.graph, command.batch);
+  if (command.batch) model.graph = with_batch(model.graph, *command.batch);
   const BenchReport report = Bench(command, model, open_ms).run();
   std::fputs(to_text(report).c_str(), stdout);
   for (const auto& [file, content] :
@@ -242,8 +246,10 @@ void add_bench_options(CLI::App& verb, BenchCommand& command) {
   verb.add_option("MODEL", command.model, kModelHelp)->required();
   verb.add_option(
           "--against", command.against,
-          "Others that run the same network in turn: onnxruntime (script/fetch_onnxruntime), "
-          "torch (eager, and traced, frozen and optimized), opencv (python3-opencv)")
+          "Others that run the same network in turn, in each --precision that they have: "
+          "onnxruntime, "
+          "openvino, torch (eager), torch-compile (inductor, frozen), torch-trace (optimized for "
+          "inference), opencv. script/peers installs them (opencv: python3-opencv)")
       ->type_name("PEER,…")
       ->delimiter(',')
       ->allow_extra_args(false);
@@ -255,7 +261,8 @@ void add_bench_options(CLI::App& verb, BenchCommand& command) {
   verb.add_option("--threads", command.compiling.threads,
                   "Of everybody; 0: every core that the process may use")
       ->capture_default_str();
-  verb.add_option("--batch", command.batch, "Examples at a time; else as the network is planned");
+  verb.add_option("--batch", command.batch,
+                  "Examples at a time, 1 or more; else as the network is planned");
   verb.add_option("--runs", command.runs, "Counted runs of each, at least")->capture_default_str();
   verb.add_option("--svg", command.svg, "A bar chart")->type_name("FILE");
   verb.add_option("--json", command.json, "Everything, for programs")->type_name("FILE");
@@ -276,7 +283,7 @@ void add_bench(CLI::App& app) {
       "All take turns in one session, each in a process of its own; medians count.\n\n"
       "Examples:\n"
       "  rung bench zoo:resnet50\n"
-      "  rung bench resnet18.onnx --against onnxruntime,torch,opencv --svg resnet18.svg\n"
+      "  rung bench resnet18.onnx --against onnxruntime,openvino,torch-compile --svg resnet18.svg\n"
       "  rung bench unet.rung --shape 1x3x256x256 --precision fp32,bf16 --against onnxruntime\n"
       "  rung bench zoo:densenet121 --batch 8 --threads 1 --json densenet.json");
   verb->callback([command] { bench(*command); });

@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
   using namespace rung::cli;
   return run_program(
       {.verbs = {add_show, add_join, add_tap, add_convert, add_diff, add_models, add_compile,
-                 add_bench, add_run, add_check, add_train, add_torch_peer},
+                 add_bench, add_run, add_check, add_train, add_torch_trace},
        .translate = translate},
       argc, argv);
 }

@@ -116,7 +116,9 @@ nlohmann::json Peer::ask(const std::string& line) {
 
 double Peer::load() {
   memory_before_ = memory_of(process_.pid, "VmRSS");
-  return ask("load").at("ms").get<double>();
+  const nlohmann::json loaded = ask("load");
+  name_ = loaded.at("name").get<std::string>();
+  return loaded.at("ms").get<double>();
 }
 
 std::vector<double> Peer::run(int runs) {

@@ -13,8 +13,8 @@ namespace rung::cli {
 
 /// Another program that runs a network, as a process of its own, for `rung bench`. It is asked line
 /// by line, and answers each line with one of JSON:
-///   (at the start)   {"name": "onnxruntime-node 1.30.0"}
-///   load             {"ms": time to open the network}
+///   (at the start)   {"name": "PyTorch 2.13.0 compile bf16"}
+///   load             {"ms": time to open the network, "name": the same, and how it runs it}
 ///   run N            {"ms": [N times]}
 ///   output PREFIX    {"outputs": count}; the last run's outputs are PREFIX_0.npy and so on
 /// or with {"error": "why not"}. It waits quietly in between, and ends where its input ends.

@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <map>
 
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/cli/onnx_files.h"
 #include "rung/cli/places.h"
+#include "rung/exec/onednn/program.h"
 #include "rung/io/model_file.h"
 #include "rung/io/numpy/npy.h"
 
@@ -32,8 +34,13 @@ std::string script(const std::string& name) {
   fail_unsupported("{} is not installed{}", name, places);
 }
 
-/// The system's Python, for which Debian's packages are.
+/// The interpreter of the peers: given, as script/peers makes it, or the system's, for which
+/// Debian's packages are.
 std::string python() {
+  const char* given = std::getenv("RUNG_PEERS_PYTHON");
+  if (given != nullptr && *given != '\0') return given;
+  const Path made = CompileOptions::default_plan_cache().parent_path() / "peers";
+  if (path_exists(made / "installed.json")) return (made / "bin/python").string();
   constexpr const char* kSystem = "/usr/bin/python3";
   return path_exists(kSystem) ? kSystem : "python3";
 }
@@ -77,42 +84,62 @@ std::string onnx_file(PeerTask& task) {
   return task.onnx->string();
 }
 
-Command with_inputs(Command command, const PeerTask& task) {
-  command.push_back(std::to_string(task.threads));
-  for (auto& file : input_files(task)) command.push_back(std::move(file));
-  return command;
-}
-
-std::vector<Command> torch_commands(const PeerTask& task) {
+/// rung-torch, which writes what PyTorch reads.
+std::string rung_torch() {
   for (const auto& place : rung_torch_places()) {
-    if (::access(place.c_str(), X_OK) != 0) continue;
-    const Path file = task.folder / "network.rung";
-    if (!path_exists(file)) save_model(task.model, file);
-    std::vector<Command> commands;
-    for (const char* way : {"eager", "traced"}) {
-      commands.push_back(with_inputs({place.string(), "torch-peer", way, file.string()}, task));
-    }
-    return commands;
+    if (::access(place.c_str(), X_OK) == 0) return place.string();
   }
   fail_unsupported("rung-torch, the part of rung that is built with LibTorch, is not installed");
+}
+
+std::string rung_file(const PeerTask& task) {
+  const Path file = task.folder / "network.rung";
+  if (!path_exists(file)) save_model(task.model, file);
+  return file.string();
+}
+
+struct Known {
+  bool bf16 = false;   ///< has it
+  bool torch = false;  ///< reads what rung-torch writes
+};
+
+const std::map<std::string, Known>& known_peers() {
+  static const std::map<std::string, Known> peers = {
+      {"onnxruntime", {}},
+      {"openvino", {.bf16 = true}},
+      {"torch", {.bf16 = true, .torch = true}},
+      {"torch-compile", {.bf16 = true, .torch = true}},
+      {"torch-trace", {.bf16 = true, .torch = true}},
+      {"opencv", {}},
+  };
+  return peers;
 }
 
 }  // namespace
 
 const std::vector<std::string>& peer_names() {
-  static const std::vector<std::string> names = {"onnxruntime", "torch", "opencv"};
+  static const std::vector<std::string> names = {"onnxruntime",   "openvino",    "torch",
+                                                 "torch-compile", "torch-trace", "opencv"};
   return names;
 }
 
 std::vector<std::vector<std::string>> peer_commands(const std::string& name, PeerTask& task) {
-  if (name == "onnxruntime") {
-    return {with_inputs({"node", script("onnxruntime.js"), onnx_file(task)}, task)};
+  const Known& peer = known_peers().at(name);
+  const std::string peers = script("peer.py");
+  std::vector<Command> commands;
+  for (const std::string& precision :
+       peer.bf16 ? task.precisions : std::vector<std::string>{"fp32"}) {
+    Command command = {python(),
+                       peers,
+                       name,
+                       peer.torch ? rung_file(task) : onnx_file(task),
+                       std::to_string(task.threads),
+                       precision};
+    if (peer.torch) command.push_back(rung_torch());
+    for (auto& file : input_files(task)) command.push_back(std::move(file));
+    commands.push_back(std::move(command));
   }
-  if (name == "opencv") {
-    return {with_inputs({python(), script("opencv.py"), onnx_file(task)}, task)};
-  }
-  if (name == "torch") return torch_commands(task);
-  fail_bug("{} is no peer", name);
+  return commands;
 }
 
 }  // namespace rung::cli

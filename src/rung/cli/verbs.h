@@ -28,7 +28,7 @@ void add_run(CLI::App& app);
 void add_check(CLI::App& app);
 void add_train(CLI::App& app);
 /// The other side of `rung bench --against torch`; not for users.
-void add_torch_peer(CLI::App& app);
+void add_torch_trace(CLI::App& app);
 
 /// --seed, a whole number; CLI11 alone would read -1 as 2^64 - 1.
 void add_seed(CLI::App& verb, uint64_t& seed, const std::string& what);
