@@ -96,7 +96,7 @@ if(RUNG_COMMAND)
   endif()
   # What `rung bench` compares with.
   install(DIRECTORY tools/peers DESTINATION ${CMAKE_INSTALL_DATADIR}/rung COMPONENT command
-          PATTERN __pycache__ EXCLUDE)
+          USE_SOURCE_PERMISSIONS PATTERN __pycache__ EXCLUDE)
   install(DIRECTORY ${PROJECT_BINARY_DIR}/manual/man1 DESTINATION ${CMAKE_INSTALL_MANDIR}
           COMPONENT command)
   install(FILES ${PROJECT_BINARY_DIR}/manual/rung.bash RENAME rung COMPONENT command
