@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kNpy = ".npy";
 constexpr std::string_view kPng = ".png";
-constexpr std::string_view kTensors = ".safetensors";
+constexpr std::string_view kSafetensors = ".safetensors";
 
 std::string type_text(const Tensor& value) {
   return std::string(name(value.dtype())) + to_string(value.shape());
@@ -70,14 +70,14 @@ void write_picture(const Tensor& value, const std::string& path) {
 void check_result_file(const std::optional<std::string>& file) {
   if (!file) return;
   const std::string extension = std::filesystem::path(*file).extension().string();
-  if (extension != kNpy && extension != kPng && extension != kTensors) {
+  if (extension != kNpy && extension != kPng && extension != kSafetensors) {
     fail_user("-o {}: results are written as .npy or .png (one) or .safetensors (any number)",
               quoted(*file));
   }
 }
 
 void check_result_count(const std::optional<std::string>& file, size_t count) {
-  if (!file || file->ends_with(kTensors) || count == 1) return;
+  if (!file || file->ends_with(kSafetensors) || count == 1) return;
   fail_user(
       "-o {}: a {} file holds one result, and these are {}; write .safetensors, or choose "
       "one with --tap",

@@ -86,9 +86,9 @@ torch::jit::Module find_part(const torch::jit::Module& module, const std::string
             join(nearest(part, paths), ", "));
 }
 
-class Loader {
+class ScriptLoader {
  public:
-  Loader(torch::jit::Module module, const TorchScriptOptions& options)
+  ScriptLoader(torch::jit::Module module, const TorchScriptOptions& options)
       : module_(std::move(module)), scopes_(module_), arguments_(schema(), options) {
     for (InputTensor& input : arguments_.tensors()) {
       input.type = torchscript::type_of_input(module_, input.name);
@@ -198,7 +198,7 @@ Model load_torchscript(const std::filesystem::path& path, const TorchScriptOptio
   try {
     torch::jit::Module module = open(path);
     if (!options.part.empty()) module = find_part(module, options.part);
-    return Loader(std::move(module), options).load();
+    return ScriptLoader(std::move(module), options).load();
   } catch (const Error& error) {
     throw Error(error.kind(), fmt::format("{}: {}", path.string(), error.what()));
   } catch (const std::exception& error) {

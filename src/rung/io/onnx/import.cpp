@@ -15,10 +15,9 @@ namespace {
 using onnx_import::GraphInput;
 using onnx_import::InputSizes;
 using onnx_import::SizeRefused;
-using onnx_import::SizeVaries;
 
 /// A size that the file leaves free, of one or more axes.
-struct Symbol {
+struct FreeSize {
   std::vector<std::pair<size_t, size_t>> axes;  ///< input and axis
   int64_t size = 0;
   bool batch = false;
@@ -89,7 +88,7 @@ class Loader {
       try {
         model = onnx_import::lower(file_, inputs(), all_sizes(), options_, report);
         return;
-      } catch (const SizeVaries& varies) {
+      } catch (const onnx_import::SizeVaries& varies) {
         const size_t symbol = trials_.at(varies.places.front() - 1).symbol;
         hold(symbol, varies.what + " depends on that size in a way that a graph cannot follow");
         drop(symbol);
@@ -224,7 +223,7 @@ class Loader {
                 fmt::format("{}\n  fix     give the sizes of an example input", first->what()));
   }
 
-  std::vector<int64_t> others_of(const Symbol& symbol) const {
+  std::vector<int64_t> others_of(const FreeSize& symbol) const {
     const int64_t size = symbol.size;
     std::vector<int64_t> out{size + 1};
     if (size >= 16) out.push_back(size + 31);
@@ -288,7 +287,7 @@ class Loader {
         onnx_import::lower(file_, inputs(),
                            {sizes_of({}), sizes_of({{trials_[i].symbol, trials_[i].size}})},
                            options_, ignored);
-      } catch (const SizeVaries&) {  // taken, but not followed
+      } catch (const onnx_import::SizeVaries&) {  // taken, but not followed
       } catch (const SizeRefused&) {
         return i;
       } catch (const Error&) {
@@ -313,7 +312,7 @@ class Loader {
   const OnnxOptions& options_;
   InputShapes shapes_;  ///< the examples, by the inputs' full names
   std::vector<GraphInput> inputs_;
-  std::vector<Symbol> symbols_;
+  std::vector<FreeSize> symbols_;
   std::vector<Trial> trials_;
   std::vector<size_t> tried_;    ///< by symbol: how many other sizes
   std::vector<size_t> waiting_;  ///< symbols that fit no other size on their own

@@ -9,10 +9,10 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers of a zip are little-endian");
 
-constexpr uint64_t kAlignment = 64;
-constexpr uint64_t kLocalBytes = 30;
-constexpr uint32_t kFull = 0xffffffff;  // "see the zip64 field"
-constexpr uint16_t kZip64 = 45;         // the version of the format that reads it
+constexpr uint64_t kEntryAlignment = 64;
+constexpr uint64_t kLocalHeaderBytes = 30;
+constexpr uint32_t kInZip64 = 0xffffffff;  // "see the zip64 field"
+constexpr uint16_t kZip64 = 45;            // the version of the format that reads it
 constexpr uint16_t kUtf8 = 0x0800;
 constexpr uint16_t kFirstDay = 0x0021;  // 1980-01-01
 
@@ -28,8 +28,8 @@ void append_common(std::string& out, uint32_t crc, size_t name_bytes) {
   append(out, uint16_t{0});  // midnight
   append(out, kFirstDay);
   append(out, crc);
-  append(out, kFull);
-  append(out, kFull);
+  append(out, kInZip64);
+  append(out, kInZip64);
   append(out, static_cast<uint16_t>(name_bytes));
 }
 
@@ -50,8 +50,8 @@ void ZipWriter::add(const std::string& name, std::string_view content) {
   append(field, uint64_t{content.size()});
   append(field, uint64_t{content.size()});
   // A field of its own pads the header, as PyTorch does it.
-  const uint64_t unpadded = begin + kLocalBytes + name.size() + field.size() + 4;
-  const uint64_t padding = (kAlignment - unpadded % kAlignment) % kAlignment;
+  const uint64_t unpadded = begin + kLocalHeaderBytes + name.size() + field.size() + 4;
+  const uint64_t padding = (kEntryAlignment - unpadded % kEntryAlignment) % kEntryAlignment;
   field += "FB";
   append(field, static_cast<uint16_t>(padding));
   field.append(padding, 'Z');
@@ -69,7 +69,7 @@ void ZipWriter::add(const std::string& name, std::string_view content) {
   append_common(directory_, crc, name.size());
   append(directory_, uint16_t{28});  // the zip64 field
   directory_.append(10, '\0');       // no comment, first disk, no attributes
-  append(directory_, kFull);
+  append(directory_, kInZip64);
   directory_ += name;
   append(directory_, uint16_t{1});
   append(directory_, uint16_t{24});
@@ -100,8 +100,8 @@ void ZipWriter::finish() {
   append(tail, uint32_t{0});
   append(tail, uint16_t{0xffff});
   append(tail, uint16_t{0xffff});
-  append(tail, kFull);
-  append(tail, kFull);
+  append(tail, kInZip64);
+  append(tail, kInZip64);
   append(tail, uint16_t{0});  // no comment
   put(tail);
 }

@@ -157,7 +157,7 @@ OnnxResult is_inf(OnnxCall& call) {
   return {call.add(FullLike{.value = 0}, {call.cast(x, DType::kBool)})};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kActivationRules[] = {
     {"Relu", unary<UnaryFn::kRelu>},
     {"Sigmoid", unary<UnaryFn::kSigmoid>},
     {"Tanh", unary<UnaryFn::kTanh>},
@@ -207,6 +207,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules activation_onnx() { return kRules; }
+OnnxRules activation_onnx() { return kActivationRules; }
 
 }  // namespace rung::ops

@@ -47,7 +47,7 @@ AtenResult clamp_max(AtenCall& call) { return bounded(call, {}, 1); }
 // input, weight
 AtenResult prelu(AtenCall& call) { return {{call.add(PRelu{}, {call.tensor(0), call.tensor(1)})}}; }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kActivationRules[] = {
     {"aten::relu", unary<UnaryFn::kRelu>},
     {"aten::relu6", unary<UnaryFn::kRelu6>},
     {"aten::sigmoid", unary<UnaryFn::kSigmoid>},
@@ -93,6 +93,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules activation_rules() { return kRules; }
+AtenRules activation_rules() { return kActivationRules; }
 
 }  // namespace rung::ops

@@ -190,7 +190,7 @@ OnnxResult attention(OnnxCall& call) {
   return out;
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kAttentionRules[] = {
     {"Attention", attention},
     {"RotaryEmbedding", rotary_embedding},
     {"LinearAttention", linear_attention},
@@ -198,6 +198,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules attention_onnx() { return kRules; }
+OnnxRules attention_onnx() { return kAttentionRules; }
 
 }  // namespace rung::ops

@@ -13,10 +13,10 @@ AtenResult attention(AtenCall& call) {
   return {{call.add(op, in)}};
 }
 
-constexpr AtenEntry kRules[] = {{"aten::scaled_dot_product_attention", attention}};
+constexpr AtenEntry kAttentionRules[] = {{"aten::scaled_dot_product_attention", attention}};
 
 }  // namespace
 
-AtenRules attention_rules() { return kRules; }
+AtenRules attention_rules() { return kAttentionRules; }
 
 }  // namespace rung::ops

@@ -101,7 +101,7 @@ OnnxResult causal_conv_with_state(OnnxCall& call) {
   return {y, state};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kConvRules[] = {
     {"Conv", conv},
     {"ConvTranspose", conv_transpose},
     {"CausalConvWithState", causal_conv_with_state},
@@ -111,6 +111,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules conv_onnx() { return kRules; }
+OnnxRules conv_onnx() { return kConvRules; }
 
 }  // namespace rung::ops

@@ -69,7 +69,7 @@ AtenResult conv_mode(AtenCall& call) {
                          .groups = call.integer(6)});
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kConvRules[] = {
     {"aten::_convolution", convolution},
     {"aten::convolution", convolution},
     {"aten::_convolution_mode", conv_mode},
@@ -83,6 +83,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules conv_rules() { return kRules; }
+AtenRules conv_rules() { return kConvRules; }
 
 }  // namespace rung::ops

@@ -105,7 +105,7 @@ OnnxResult shift(OnnxCall& call) {
   return direction == "LEFT" ? bitwise<kLeft>(call) : bitwise<kRight>(call);
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kElementwiseRules[] = {
     {"Add", binary<BinaryFn::kAdd>},
     {"Sub", binary<BinaryFn::kSub>},
     {"Mul", binary<BinaryFn::kMul>},
@@ -133,6 +133,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules elementwise_onnx() { return kRules; }
+OnnxRules elementwise_onnx() { return kElementwiseRules; }
 
 }  // namespace rung::ops

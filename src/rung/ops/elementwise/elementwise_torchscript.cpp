@@ -82,7 +82,7 @@ AtenResult masked_fill(AtenCall& call) {
   return select(call, call.tensor(1), operand(call, 2, dtype), operand(call, 0, dtype));
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kElementwiseRules[] = {
     {"aten::add", scaled<BinaryFn::kAdd, 0, 1>},
     {"aten::sub", scaled<BinaryFn::kSub, 0, 1>},
     {"aten::subtract", scaled<BinaryFn::kSub, 0, 1>},
@@ -115,6 +115,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules elementwise_rules() { return kRules; }
+AtenRules elementwise_rules() { return kElementwiseRules; }
 
 }  // namespace rung::ops

@@ -121,7 +121,7 @@ OnnxResult sized_by_data(OnnxCall&) {
       "when the file is read, or the network cut in front of it");
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kEmbeddingRules[] = {
     {"NonMaxSuppression", sized_by_data},
     {"NonZero", sized_by_data},
     {"Unique", sized_by_data},
@@ -139,6 +139,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules embedding_onnx() { return kRules; }
+OnnxRules embedding_onnx() { return kEmbeddingRules; }
 
 }  // namespace rung::ops

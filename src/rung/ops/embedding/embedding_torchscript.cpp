@@ -30,7 +30,7 @@ AtenResult index(AtenCall& call) {
       {call.add(Gather{.axis = static_cast<int64_t>(*axis)}, {call.tensor(0), *indices[*axis]})}};
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kEmbeddingRules[] = {
     {"aten::embedding", embedding},
     {"aten::index_select", index_select},
     {"aten::index", index},
@@ -38,6 +38,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules embedding_rules() { return kRules; }
+AtenRules embedding_rules() { return kEmbeddingRules; }
 
 }  // namespace rung::ops

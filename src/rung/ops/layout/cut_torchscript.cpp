@@ -88,7 +88,7 @@ AtenResult pad_mode(AtenCall& call) {
   return pad_with(call, Mode, 0);
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kCutRules[] = {
     {"aten::slice", slice},
     {"aten::narrow", narrow},
     {"aten::select", select},
@@ -105,6 +105,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules cut_rules() { return kRules; }
+AtenRules cut_rules() { return kCutRules; }
 
 }  // namespace rung::ops

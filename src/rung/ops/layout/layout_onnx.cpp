@@ -322,7 +322,7 @@ OnnxResult center_crop_pad(OnnxCall& call) {
   return {pad(call, call.tensor(0), sizes, begin, end, PadMode::kZeros, 0)};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kLayoutRules[] = {
     {"Reshape", reshape},
     {"Flatten", flatten},
     {"Transpose", transpose},
@@ -342,6 +342,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules layout_onnx() { return kRules; }
+OnnxRules layout_onnx() { return kLayoutRules; }
 
 }  // namespace rung::ops

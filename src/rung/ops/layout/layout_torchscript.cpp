@@ -133,7 +133,7 @@ AtenResult pixel_shuffle(AtenCall& call) {
   return {{call.add(Flatten{.first = 2, .last = 3}, {y})}};
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kLayoutRules[] = {
     {"aten::view", view},
     {"aten::reshape", view},
     {"aten::_reshape_alias", reshape},
@@ -166,6 +166,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules layout_rules() { return kRules; }
+AtenRules layout_rules() { return kLayoutRules; }
 
 }  // namespace rung::ops

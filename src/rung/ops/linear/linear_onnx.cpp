@@ -108,7 +108,7 @@ OnnxResult det(OnnxCall& call) {
   return Aten(call, "aten::det(Tensor self) -> Tensor").input(call.tensor(0)).give({type});
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kLinearRules[] = {
     {"Det", det},
     {"Einsum", einsum},
     {"Gemm", gemm},
@@ -117,6 +117,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules linear_onnx() { return kRules; }
+OnnxRules linear_onnx() { return kLinearRules; }
 
 }  // namespace rung::ops

@@ -22,7 +22,7 @@ AtenResult addmm(AtenCall& call) {
   return {{call.add(Binary{BinaryFn::kAdd}, {product, call.tensor(0)})}};
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kLinearRules[] = {
     {"aten::linear", linear}, {"aten::matmul", matmul}, {"aten::mm", matmul},
     {"aten::bmm", matmul},    {"aten::mv", matmul},     {"aten::addmm", addmm},
     {"aten::baddbmm", addmm},
@@ -30,6 +30,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules linear_rules() { return kRules; }
+AtenRules linear_rules() { return kLinearRules; }
 
 }  // namespace rung::ops

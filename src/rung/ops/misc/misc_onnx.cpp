@@ -122,7 +122,7 @@ OnnxResult eye_like(OnnxCall& call) {
   return {call.add(Constant{eye}, {})};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kMiscRules[] = {
     {"Identity", identity}, {"Dropout", dropout},    {"Cast", cast},
     {"BitCast", bit_cast},  {"CastLike", cast_like}, {"ConstantOfShape", constant_of_shape},
     {"Range", range},       {"EyeLike", eye_like},
@@ -130,6 +130,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules misc_onnx() { return kRules; }
+OnnxRules misc_onnx() { return kMiscRules; }
 
 }  // namespace rung::ops

@@ -69,7 +69,7 @@ AtenResult copy(AtenCall& call) {
   return {{broadcast_to(call, source, call.result_sizes())}};
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kMiscRules[] = {
     {"aten::dropout", dropout<false>},
     {"aten::feature_dropout", dropout<true>},
     {"aten::to", convert},
@@ -98,6 +98,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules misc_rules() { return kRules; }
+AtenRules misc_rules() { return kMiscRules; }
 
 }  // namespace rung::ops

@@ -181,7 +181,7 @@ OnnxResult qlinear_conv(OnnxCall& call) {
   return {requantised(call, y, 6, 1)};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kQuantizeRules[] = {
     {"QuantizeLinear", quantize_linear},
     {"DequantizeLinear", dequantize_linear},
     {"DynamicQuantizeLinear", dynamic_quantize_linear},
@@ -193,6 +193,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules quantize_onnx() { return kRules; }
+OnnxRules quantize_onnx() { return kQuantizeRules; }
 
 }  // namespace rung::ops

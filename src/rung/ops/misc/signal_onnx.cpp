@@ -229,7 +229,7 @@ OnnxResult stft(OnnxCall& call) {
   return {call.add(Stack{.axis = 3}, {y.real, *y.imaginary})};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kSignalRules[] = {
     {"HannWindow", hann},
     {"HammingWindow", hamming},
     {"BlackmanWindow", blackman},
@@ -240,6 +240,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules signal_onnx() { return kRules; }
+OnnxRules signal_onnx() { return kSignalRules; }
 
 }  // namespace rung::ops

@@ -160,7 +160,7 @@ OnnxResult mean_variance(OnnxCall& call) {
   return {call.binary(BinaryFn::kDiv, centred, deviation)};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kNormRules[] = {
     {"BatchNormalization", batch_norm}, {"InstanceNormalization", instance_norm},
     {"LayerNormalization", layer_norm}, {"RMSNormalization", rms_norm},
     {"GroupNormalization", group_norm}, {"LRN", lrn},
@@ -169,6 +169,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules norm_onnx() { return kRules; }
+OnnxRules norm_onnx() { return kNormRules; }
 
 }  // namespace rung::ops

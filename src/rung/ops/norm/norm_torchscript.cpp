@@ -61,7 +61,7 @@ AtenResult instance_norm(AtenCall& call) {
   return {{call.add(InstanceNorm{.eps = call.number(7), .affine = in->size() > 1}, *in)}};
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kNormRules[] = {
     {"aten::batch_norm", batch_norm},
     {"aten::layer_norm", layer_norm},
     {"aten::group_norm", group_norm},
@@ -70,6 +70,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules norm_rules() { return kRules; }
+AtenRules norm_rules() { return kNormRules; }
 
 }  // namespace rung::ops

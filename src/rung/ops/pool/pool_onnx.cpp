@@ -152,7 +152,7 @@ OnnxResult global_lp_pool(OnnxCall& call) {
   return {call.with_number(BinaryFn::kPow, y, 1 / p)};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kPoolRules[] = {
     {"MaxPool", max_pool},
     {"MaxUnpool", max_unpool},
     {"AveragePool", average_pool},
@@ -164,6 +164,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules pool_onnx() { return kRules; }
+OnnxRules pool_onnx() { return kPoolRules; }
 
 }  // namespace rung::ops

@@ -64,7 +64,7 @@ AtenResult adaptive_pool(AtenCall& call) {
   return std::vector<Ref>(call.results(), y);
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kPoolRules[] = {
     {"aten::max_pool1d", max_pool<1>},
     {"aten::max_pool2d", max_pool<2>},
     {"aten::max_pool3d", max_pool<3>},
@@ -86,6 +86,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules pool_rules() { return kRules; }
+AtenRules pool_rules() { return kPoolRules; }
 
 }  // namespace rung::ops

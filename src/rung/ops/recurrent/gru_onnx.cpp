@@ -5,7 +5,7 @@
 namespace rung::ops {
 namespace {
 
-constexpr int64_t kMostSteps = 4096;  ///< that are written out
+constexpr int64_t kMostGruSteps = 4096;  ///< that are written out
 
 /// The weights of one direction: update and reset gate together, and the new state.
 struct Weights {
@@ -88,11 +88,11 @@ OnnxResult gru_in_steps(OnnxCall& call) {
   if (batch_first) x = call.add(Transpose{.order = {1, 0, 2}}, {x});
   const Dim steps = call.sizes_of(x).at(0);
   if (steps.varies()) call.fix({steps});
-  if (steps.value() < 1 || steps.value() > kMostSteps) {
+  if (steps.value() < 1 || steps.value() > kMostGruSteps) {
     fail_unsupported(
         "GRU that resets in front of the matrix product (linear_before_reset = 0) over {} steps; 1 "
         "to {} are written out",
-        steps.value(), kMostSteps);
+        steps.value(), kMostGruSteps);
   }
   const auto entry = [&](Ref of, int64_t axis, int64_t i) {
     const Ref part = call.add(Slice{.axis = axis, .begin = i, .end = i + 1}, {of});

@@ -149,7 +149,7 @@ OnnxResult rnn(OnnxCall& call) {
   return recurrent(call, {relu ? Cell::kRnnRelu : Cell::kRnnTanh, {0}});
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kRecurrentRules[] = {
     {"LSTM", lstm},
     {"GRU", gru},
     {"RNN", rnn},
@@ -157,6 +157,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules recurrent_onnx() { return kRules; }
+OnnxRules recurrent_onnx() { return kRecurrentRules; }
 
 }  // namespace rung::ops

@@ -35,7 +35,7 @@ AtenResult rule(AtenCall& call) {
   return recurrent(call, C);
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kRecurrentRules[] = {
     {"aten::lstm", rule<Cell::kLstm>},
     {"aten::gru", rule<Cell::kGru>},
     {"aten::rnn_tanh", rule<Cell::kRnnTanh>},
@@ -44,6 +44,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules recurrent_rules() { return kRules; }
+AtenRules recurrent_rules() { return kRecurrentRules; }
 
 }  // namespace rung::ops

@@ -209,7 +209,7 @@ OnnxResult cross_entropy(OnnxCall& call) {
           log_p};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kReduceRules[] = {
     {"NegativeLogLikelihoodLoss", nll_loss},
     {"SoftmaxCrossEntropyLoss", cross_entropy},
     {"ReduceSum", plain<ReduceKind::kSum>},
@@ -234,6 +234,6 @@ constexpr OnnxEntry kRules[] = {
 
 }  // namespace
 
-OnnxRules reduce_onnx() { return kRules; }
+OnnxRules reduce_onnx() { return kReduceRules; }
 
 }  // namespace rung::ops

@@ -72,7 +72,7 @@ AtenResult softmax(AtenCall& call) {
       {call.add(Softmax{.axis = call.integer(1), .log = Log}, {input(call, call.result_dtype())})}};
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kReduceRules[] = {
     {"aten::mean", fold<ReduceKind::kMean>},
     {"aten::sum", fold<ReduceKind::kSum>},
     {"aten::prod", fold<ReduceKind::kProd>},
@@ -92,6 +92,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules reduce_rules() { return kRules; }
+AtenRules reduce_rules() { return kReduceRules; }
 
 }  // namespace rung::ops

@@ -294,13 +294,13 @@ OnnxResult resize(OnnxCall& call) {
   return {resize_by_matrix(call, request)};
 }
 
-constexpr OnnxEntry kRules[] = {
+constexpr OnnxEntry kResizeRules[] = {
     {"Resize", resize},          {"Upsample", resize},    {"GridSample", grid_sample},
     {"AffineGrid", affine_grid}, {"RoiAlign", roi_align},
 };
 
 }  // namespace
 
-OnnxRules resize_onnx() { return kRules; }
+OnnxRules resize_onnx() { return kResizeRules; }
 
 }  // namespace rung::ops

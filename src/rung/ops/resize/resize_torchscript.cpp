@@ -67,7 +67,7 @@ AtenResult smooth(AtenCall& call) {
   return resize(call, Mode, call.flag(2), 3);
 }
 
-constexpr AtenEntry kRules[] = {
+constexpr AtenEntry kResizeRules[] = {
     {"aten::upsample_nearest1d", nearest},
     {"aten::upsample_nearest2d", nearest},
     {"aten::upsample_nearest3d", nearest},
@@ -79,6 +79,6 @@ constexpr AtenEntry kRules[] = {
 
 }  // namespace
 
-AtenRules resize_rules() { return kRules; }
+AtenRules resize_rules() { return kResizeRules; }
 
 }  // namespace rung::ops
