@@ -49,7 +49,7 @@ int64_t aten_type(DType dtype) {
     case DType::kBF16:
       return 15;
   }
-  fail_bug("{} has no number in ATen", name(dtype));
+  fail_bug("type {} has no number in ATen", static_cast<int>(dtype));  // nor a name
 }
 
 // The same bytes, of another type.
