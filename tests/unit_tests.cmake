@@ -1,6 +1,6 @@
 # The unit tests, a line each, so that two changes seldom meet.
-rung_test(rung_core_tests graph/extent graph/graph)
-rung_test(rung_core_tests join/plan join/plan_random)
+rung_test(rung_core_tests graph/extent graph/graph graph/input_roles)
+rung_test(rung_core_tests join/layouts join/plan join/plan_random)
 rung_test(rung_core_tests base/file)
 rung_test(rung_core_tests base/statistics)
 rung_test(rung_core_tests inspect/summary)

@@ -41,6 +41,24 @@ InputShapes parse_shapes(const std::vector<std::string>& arguments) {
   return shapes;
 }
 
+InputRoles parse_all_roles(const std::vector<std::string>& arguments) {
+  InputRoles all;
+  for (const auto& argument : arguments) {
+    const auto equals = argument.rfind('=');
+    const bool named = equals != std::string::npos;
+    const std::string name = named ? argument.substr(0, equals) : "";
+    try {
+      const Roles roles = parse_roles(named ? argument.substr(equals + 1) : argument);
+      if (!all.emplace(name, roles).second) {
+        fail_user("given twice for {}", name.empty() ? "the input" : quoted(name));
+      }
+    } catch (const Error& error) {
+      throw error.with_context(fmt::format("--roles {}", quoted(argument)));
+    }
+  }
+  return all;
+}
+
 std::string names_text(const std::vector<NamedModel>& models) {
   std::vector<std::string> names;
   for (const auto& model : models) names.push_back(model.name);
@@ -90,6 +108,11 @@ void add_model_options(CLI::App& verb, ModelOptions& options, bool several) {
                   "that leave sizes free, the example to begin with")
       ->type_name(network + "[INPUT=]SIZES")
       ->allow_extra_args(false);
+  verb.add_option("--roles", options.roles,
+                  "What the axes of an input mean, such as batch,space,space,channel; missing: "
+                  "what the layers that read it say")
+      ->type_name(network + "[INPUT=]ROLES")
+      ->allow_extra_args(false);
 }
 
 OpenOptions options_for(const NamedModel& model, const std::vector<NamedModel>& all,
@@ -98,11 +121,14 @@ OpenOptions options_for(const NamedModel& model, const std::vector<NamedModel>& 
   const auto all_of_it = [](const std::string& text) { return text.size(); };
   for (const auto& setting : options.settings) parse_assignment(setting, "--set");
   return {.settings = parse_settings(own_arguments(options.settings, "--set", model, all, key_end)),
-          .shapes = parse_shapes(own_arguments(options.shapes, "--shape", model, all, all_of_it))};
+          .shapes = parse_shapes(own_arguments(options.shapes, "--shape", model, all, all_of_it)),
+          .roles = parse_all_roles(own_arguments(options.roles, "--roles", model, all, all_of_it))};
 }
 
 OpenOptions options_for(const ModelOptions& options) {
-  return {.settings = parse_settings(options.settings), .shapes = parse_shapes(options.shapes)};
+  return {.settings = parse_settings(options.settings),
+          .shapes = parse_shapes(options.shapes),
+          .roles = parse_all_roles(options.roles)};
 }
 
 std::pair<std::string, std::string> parse_assignment(const std::string& text,

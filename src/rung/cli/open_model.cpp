@@ -69,7 +69,9 @@ PartialModel open_partly(const std::filesystem::path& path, const OpenOptions& o
 
 }  // namespace
 
-PartialModel open_model_partly(const std::string& text, const OpenOptions& options) {
+namespace {
+
+PartialModel open_any(const std::string& text, const OpenOptions& options) {
   if (text.empty()) fail_user("MODEL is empty; give zoo:NAME or a file");
   if (text.starts_with(kZoo)) {
     Model model = zoo(text.substr(kZoo.size()), options.settings);
@@ -85,6 +87,20 @@ PartialModel open_model_partly(const std::string& text, const OpenOptions& optio
               value, quoted(text));
   }
   return open_partly(text, options);
+}
+
+// Of a graph that breaks off, what is there is shown as it is.
+PartialModel with_roles(PartialModel partial, const InputRoles& roles) {
+  if (!partial.error) {
+    partial.model.graph = with_input_roles(partial.model.graph, roles);
+  }
+  return partial;
+}
+
+}  // namespace
+
+PartialModel open_model_partly(const std::string& text, const OpenOptions& options) {
+  return with_roles(open_any(text, options), options.roles);
 }
 
 Model open_model(const std::string& text, const OpenOptions& options) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "rung/blocks/settings.h"
+#include "rung/graph/input_roles.h"
 #include "rung/graph/rewrite.h"
 #include "rung/io/model_file.h"
 
@@ -12,6 +13,7 @@ namespace rung::cli {
 struct OpenOptions {
   ZooSettings settings = {};      ///< of a built-in network
   InputShapes shapes = {};        ///< sizes of inputs; of files that leave them free, examples
+  InputRoles roles = {};          ///< of inputs' axes; missing: what their readers say
   std::string* report = nullptr;  ///< what became of an ONNX file's operators, if anybody asks
 };
 

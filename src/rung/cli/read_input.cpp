@@ -12,6 +12,7 @@
 #include "rung/io/image.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/io/safetensors.h"
+#include "rung/join/pointwise.h"
 
 namespace rung::cli {
 namespace {
@@ -64,8 +65,23 @@ Tensor filled(Fill fill, const Shape& shape, const Wanted& wanted, uint64_t seed
   return tensor;
 }
 
+// [1, C, H, W] as [1, H, W, C]
+Tensor with_channels_last(const Tensor& picture) {
+  const Shape& shape = picture.shape();
+  Tensor out(DType::kF32, {1, shape[2], shape[3], shape[1]});
+  const auto from = picture.as<float>();
+  const auto to = out.as<float>();
+  const auto places = static_cast<size_t>(shape[2] * shape[3]);
+  const auto channels = static_cast<size_t>(shape[1]);
+  for (size_t c = 0; c < channels; ++c) {
+    for (size_t i = 0; i < places; ++i) to[i * channels + c] = from[c * places + i];
+  }
+  return out;
+}
+
 Tensor read_image(const std::string& path, const Wanted& wanted) {
-  const int64_t channels = wanted.type.is_map() ? wanted.type.shape[1] : 0;
+  const bool last = is_channels_last(wanted.type);
+  const int64_t channels = wanted.type.is_map() || last ? rung::channels(wanted.type) : 0;
   if (wanted.type.rank() != 4 || (channels != 1 && channels != 3)) {
     fail_user("input {} takes {}, and a picture has one or three channels: {}", quoted(wanted.name),
               to_string(wanted.type), path);
@@ -78,7 +94,7 @@ Tensor read_image(const std::string& path, const Wanted& wanted) {
   const auto to = out.as<float>();
   std::transform(from.begin(), from.end(), to.begin(),
                  [](uint8_t value) { return static_cast<float>(value) / 255; });
-  return out;
+  return last ? with_channels_last(out) : out;
 }
 
 // "x.safetensors:NAME" -> the file and NAME; no name where the whole text is a file.

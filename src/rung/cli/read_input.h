@@ -13,7 +13,8 @@ namespace rung::cli {
 ///                       Without a shape, the one that the network was planned at
 ///   x.npy               a NumPy array
 ///   x.safetensors       its tensor named as the input, or its only one; x.safetensors:NAME another
-///   photo.png, .jpg     a picture as f32[1, C, H, W], 0 to 1, with the channels of the input
+///   photo.png, .jpg     a picture as f32[1, C, H, W], or [1, H, W, C] where the input is one, 0 to
+///                       1, with the channels of the input
 /// `name` and `declared` are the input's; numbers drawn depend on `seed` and `name` alone. Types of
 /// one kind (floating, whole) are converted to the declared one.
 /// Throws a user error that shows the form, or says what does not fit.

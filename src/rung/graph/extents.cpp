@@ -47,10 +47,14 @@ std::string symbol_of(const std::string& input, size_t axis) {
   return fmt::format("{}.{}", input, axis);
 }
 
-Outputs rule(const ops::Input&, const Call& c) {
+// An axis that is held has one size, whatever else the input's are.
+Outputs rule(const ops::Input& op, const Call& c) {
   Axes out;
   for (size_t i = 0; i < c.node.types[0].rank(); ++i) {
-    out.push_back(c.table.symbol(symbol_of(c.node.name, i)));
+    const bool held =
+        std::find(op.fixed.begin(), op.fixed.end(), static_cast<int64_t>(i)) != op.fixed.end();
+    out.push_back(held ? c.table.constant(op.type.shape[i])
+                       : c.table.symbol(symbol_of(c.node.name, i)));
   }
   return {out};
 }
@@ -427,6 +431,14 @@ std::vector<InputAxis> Extents::inputs_of(Value value, size_t axis) const {
     if (names->contains(symbol_of(input.input, input.axis))) out.push_back(input);
   }
   return out;
+}
+
+std::optional<std::optional<int64_t>> Extents::multiple_of(const InputAxis& input, Value value,
+                                                           size_t axis) const {
+  const Extent one = table_.symbol(symbol_of(input.input, input.axis));
+  const auto factor = table_.exact_quotient(of(value, axis), one);
+  if (!factor) return std::nullopt;
+  return table_.value(*factor);
 }
 
 std::string Extents::text(Value value) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,15 @@ class Extents {
   bool equal(Value a, Value b, size_t first = 0) const;
   /// The axes of inputs that a size follows; all of them where an opaque operator made it.
   std::vector<InputAxis> inputs_of(Value value, size_t axis) const;
+  /// By what an input's axis has to be multiplied for this size, where that is so at every input
+  /// size: a number, or nothing for a factor that varies. No value: it is no multiple.
+  std::optional<std::optional<int64_t>> multiple_of(const InputAxis& input, Value value,
+                                                    size_t axis) const;
   /// "[x.0, 16, (x.2 - 1) / 2 + 1, 8]"
   std::string text(Value value) const;
 
  private:
-  SizeTable table_;
+  mutable SizeTable table_;  ///< a question may make a size that was not asked for before
   std::vector<InputAxis> inputs_;                        ///< every axis of every input so far
   std::vector<std::vector<std::vector<Extent>>> sizes_;  ///< node, output, axis
 };

@@ -46,16 +46,6 @@ void SkipWriter::record(size_t before, const std::string& why) {
 
 namespace {
 
-// The axes of space or time that have to agree; none for vectors.
-ops::Sizes extent_axes(const TensorType& type) {
-  ops::Sizes axes;
-  if (type.is_sequence()) return {1};
-  for (size_t i = 2; type.is_map() && i < type.rank(); ++i) {
-    axes.push_back(static_cast<int64_t>(i));
-  }
-  return axes;
-}
-
 // "28 x 28"
 std::string extent_text(const TensorType& type, const ops::Sizes& axes) {
   std::vector<std::string> sizes;
@@ -195,10 +185,11 @@ void check_dtype(SkipWriter& w, DType source, DType target) {
 }
 
 void check_batch(SkipWriter& w, const TensorType& source, const TensorType& target) {
-  if (source.shape[0] == target.shape[0]) return;
+  const size_t axis = is_time_first(target) && is_time_first(source) ? 1 : 0;
+  if (source.shape[axis] == target.shape[axis]) return;
   w.refuse(fmt::format("both ends need one batch size, and {} meets {}: a network was recorded for "
                        "a fixed batch, or merged it with other axes",
-                       source.shape[0], target.shape[0]),
+                       source.shape[axis], target.shape[axis]),
            "record both networks with the same batch size, or join at another layer");
 }
 
@@ -229,6 +220,34 @@ Adapted match_width(SkipWriter& w, Adapted ends, bool zero, int64_t stride) {
   return ends;
 }
 
+// A target whose axes are not known takes one vector per sample.
+Adapted adapt_to_unknown(SkipWriter& w, Value source, Value target, bool zero) {
+  Builder& b = w.builder();
+  const MergeRule& rule = w.skip().merge.rule();
+  if (rule.needs == Needs::kSameWidth || rule.needs == Needs::kVector) {
+    w.refuse(rule.name + " needs to know the axes of the target",
+             "merge by add or concat, state the roles of the inputs (--roles), or join at another "
+             "layer");
+  }
+  if (w.skip().align == Align::kNone) {
+    w.refuse("the axes of the target are not known, and align = \"none\" forbids spreading",
+             "align = \"auto\"");
+  }
+  const TensorType like(b.type(source).dtype, {1, 1}, vector_roles());
+  source = bridge(w, source, like, std::nullopt);
+  Adapted ends{source, target};
+  if (rule.needs == Needs::kSameType) ends = match_width(w, ends, zero, 1);
+  ends.source = spread(w, ends.source, ends.target);
+  return ends;
+}
+
+// Equal at every size, and nothing says that the axes mean something else.
+bool needs_nothing(Builder& b, Value source, Value target) {
+  const Form from = form_of(b, source), to = form_of(b, target);
+  const bool known = from != Form::kOther && to != Form::kOther;
+  return (!known || from == to) && alike(b, source, target);
+}
+
 }  // namespace
 
 Adapted adapt(SkipWriter& w, Value source, Value target) {
@@ -237,7 +256,18 @@ Adapted adapt(SkipWriter& w, Value source, Value target) {
   const MergeRule& rule = skip.merge.rule();
   const bool zero = skip.start == Start::kIdentity && rule.identity == Identity::kZeroSource;
   check_dtype(w, b.type(source).dtype, b.type(target).dtype);
+  if (b.type(target).rank() == 0 || b.type(source).rank() == 0) {
+    w.refuse("a single number has no axes to join along", "join at another layer");
+  }
   source = detach(w, source);
+  if (rule.needs == Needs::kSameType && needs_nothing(b, source, target)) {
+    return match_width(w, {source, target}, zero, 1);
+  }
+  if (rule.needs == Needs::kSameExtent && needs_nothing(b, source, target)) {
+    return {source, target};
+  }
+  const Form to = form_of(b, target);
+  if (to == Form::kOther || to == Form::kState) return adapt_to_unknown(w, source, target, zero);
 
   if (rule.needs == Needs::kVector) {
     // Any vector will do: the merge draws its own numbers from it.
@@ -251,7 +281,7 @@ Adapted adapt(SkipWriter& w, Value source, Value target) {
                   rule.needs == Needs::kSameWidth ? std::optional<Value>() : target);
   check_batch(w, b.type(source), b.type(target));
   if (rule.needs == Needs::kSameWidth) {
-    if (!b.type(target).is_sequence() && b.type(target).rank() != 3) {
+    if (extent_axes(b.type(target)).size() != 1) {
       w.refuse(rule.name + " needs an axis of time, and the target has none",
                "merge by concat or add, or join into a sequence");
     }
@@ -278,16 +308,21 @@ Value adapt_wire(SkipWriter& w, Value source, const TensorType& declared,
   Builder& b = w.builder();
   check_dtype(w, b.type(source).dtype, declared.dtype);
   // Same layout under other names (roles not given, say): nothing to do.
-  const bool known = form_of(declared) != Form::kOther && form_of(b.type(source)) != Form::kOther;
+  const Form from = form_of(b, source);
+  const bool known = form_of(declared) != Form::kOther && from != Form::kOther;
   if (!known && b.type(source).rank() == declared.rank()) return source;
-  const bool places = form_of(b.type(source)) != Form::kMap && declared.is_map();
+  const bool maps = form_of(declared) == Form::kMap || form_of(declared) == Form::kMapLast;
+  const bool places = from != Form::kMap && from != Form::kMapLast && maps;
   source = bridge(w, source, declared, image);
   if (places && b.type(source).elements() > 0) {
     const TensorType& type = b.type(source);
-    const bool one = std::all_of(type.shape.begin() + 2, type.shape.end(),
-                                 [](int64_t size) { return size == 1; });
-    ops::Sizes shape(declared.shape.begin(), declared.shape.end());
-    shape[0] = shape[1] = -1;
+    ops::Sizes shape(declared.rank(), -1);
+    bool one = true;
+    for (const int64_t axis : extent_axes(declared)) {
+      const auto i = static_cast<size_t>(axis);
+      one = one && type.shape[i] == 1;
+      shape[i] = declared.shape[i];
+    }
     if (one) {
       source = w.step("one place spread over the declared size", [&](Builder& builder) {
         return builder.add("spread", ops::Expand{.shape = shape}, {source});

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "rung/base/error.h"
+#include "rung/join/pointwise.h"
 
 namespace rung {
 namespace {
@@ -147,47 +148,239 @@ Value to_sequence(SkipWriter& w, Value x, Form from, std::optional<Value> like) 
   });
 }
 
-// [T, N, F], as recurrent layers have it within the files of other programs.
-bool is_time_first(const TensorType& type) {
-  return type.roles == Roles{Role::kTime, Role::kBatch, Role::kFeature};
+// The order that brings axis `from` to place `to`.
+Sizes moved(size_t rank, size_t from, size_t to) {
+  Sizes order = axes_from(0, rank);
+  order.erase(order.begin() + static_cast<std::ptrdiff_t>(from));
+  order.insert(order.begin() + static_cast<std::ptrdiff_t>(to), static_cast<int64_t>(from));
+  return order;
+}
+
+// [N, S…, C] as [N, C, S…], [T, N, F] as [N, T, F]; others as they are.
+Sizes order_to_plain(const TensorType& type) {
+  return is_time_first(type) ? Sizes{1, 0, 2} : moved(type.rank(), type.rank() - 1, 1);
+}
+
+Value to_plain(SkipWriter& w, Value x) {
+  const TensorType type = w.builder().type(x);
+  const bool time = is_time_first(type);
+  return w.step(time ? "the batch in front of the time" : "[N, S, C] -> [N, C, S]",
+                [&](Builder& b) {
+                  return b.add(time ? "batch_first" : "channels_first",
+                               ops::Transpose{.order = order_to_plain(type)}, {x});
+                });
+}
+
+Value from_plain(SkipWriter& w, Value x, const TensorType& like_type) {
+  const bool time = is_time_first(like_type);
+  const size_t rank = w.builder().type(x).rank();
+  return w.step(time ? "the time in front of the batch" : "[N, C, S] -> [N, S, C]",
+                [&](Builder& b) {
+                  return b.add(time ? "time_first" : "channels_last",
+                               ops::Transpose{.order = time ? Sizes{1, 0, 2}
+                                                            : moved(rank, 1, rank - 1)},
+                               {x});
+                });
+}
+
+TensorType plain_type(const TensorType& type) {
+  TensorType out = type;
+  const Sizes order = order_to_plain(type);
+  for (size_t i = 0; i < order.size(); ++i) {
+    out.shape[i] = type.shape[static_cast<size_t>(order[i])];
+  }
+  out.roles = is_time_first(type) ? sequence_roles() : map_roles(type.rank());
+  return out;
+}
+
+// What is like `like` in the plain layout; of its channels, one is enough.
+Value plain_like(SkipWriter& w, Value like) {
+  const TensorType type = w.builder().type(like);
+  return w.step("the sizes of the target", [&](Builder& b) {
+    const Value one = b.add("one_channel",
+                            ops::Slice{.axis = static_cast<int64_t>(type.rank()) - 1, .end = 1},
+                            {like});
+    return b.add("sizes", ops::Transpose{.order = order_to_plain(type)}, {one});
+  });
+}
+
+/// The axis that holds the batch, and how many rows of it belong to one sample.
+struct BatchAxis {
+  size_t axis;
+  int64_t times;
+};
+
+std::vector<InputAxis> batches(const Graph& graph) {
+  std::vector<InputAxis> out;
+  for (const NodeId id : graph.inputs()) {
+    for (const size_t axis : graph.type({id, 0}).axes_of(Role::kBatch)) {
+      out.push_back({graph.node(id).name, axis});
+    }
+  }
+  return out;
+}
+
+// Of a network that takes a single sample alone, everything belongs to it.
+std::optional<BatchAxis> held_batch(const Graph& graph, Value value) {
+  const TensorType& type = graph.type(value);
+  if (type.has(Role::kBatch)) return BatchAxis{type.axis_of(Role::kBatch), 1};
+  if (type.rank() < 2) return std::nullopt;
+  const auto network = model_of(graph.node(value.node).name);
+  for (const NodeId id : graph.inputs()) {
+    if (model_of(graph.node(id).name) != network) continue;
+    const auto& input = *graph.op_as<ops::Input>(id);
+    const size_t axis = input.type.axis_of(Role::kBatch);
+    const auto& fixed = input.fixed;
+    const bool held = std::find(fixed.begin(), fixed.end(), static_cast<int64_t>(axis)) != fixed.end();
+    if (axis < input.type.rank() && held && input.type.shape[axis] == 1) {
+      return BatchAxis{0, type.shape[0]};
+    }
+  }
+  return std::nullopt;
+}
+
+// The only axis that follows a batch, where it is a whole multiple of it.
+std::optional<BatchAxis> batch_axis(Builder& b, Value value) {
+  const TensorType& type = b.type(value);
+  const Extents& extents = b.extents();
+  std::optional<BatchAxis> found;
+  for (const InputAxis& batch : batches(b.graph())) {
+    for (size_t axis = 0; axis < type.rank(); ++axis) {
+      const auto times = extents.multiple_of(batch, value, axis);
+      if (!times) continue;
+      if (!*times || **times < 1 || (found && found->axis != axis)) return std::nullopt;
+      found = {axis, **times};
+    }
+  }
+  return found ? found : held_batch(b.graph(), value);
+}
+
+// [N, F, 1]: all that belongs to a sample, folded; its last axis stays.
+Value pooled(SkipWriter& w, Value x) {
+  const TensorType type = w.builder().type(x);
+  const auto batch = batch_axis(w.builder(), x);
+  if (!batch) {
+    w.refuse("the axes of the source are not known, and none of them is the batch of an input",
+             "state the roles of the inputs (--roles), or join from another layer");
+  }
+  if (!is_floating(type.dtype)) {
+    w.refuse(fmt::format("the axes of the source are not known, and {} cannot be averaged",
+                         name(type.dtype)),
+             "join from a layer of floating numbers");
+  }
+  if (w.skip().collapse == Collapse::kLast) {
+    w.refuse("collapse = \"last\" takes the last step of a sequence, and the source is none",
+             "collapse = \"mean\" or \"max\"");
+  }
+  const bool mean = w.skip().collapse == Collapse::kMean;
+  const std::string why =
+      fmt::format("axes not known: the {} of each sample, features along the last",
+                  mean ? "mean" : "maximum");
+  return w.step(why, [&](Builder& b) {
+    if (batch->axis + 1 == type.rank()) {
+      x = b.add("feature", ops::Unsqueeze{.axes = {static_cast<int64_t>(type.rank())}}, {x});
+    }
+    const size_t rank = b.type(x).rank();
+    Sizes folded;
+    for (size_t i = 0; i + 1 < rank; ++i) {
+      if (i != batch->axis) folded.push_back(static_cast<int64_t>(i));
+    }
+    const auto kind = mean ? ops::ReduceKind::kMean : ops::ReduceKind::kMax;
+    if (!folded.empty()) x = b.add("rows", ops::Reduce{.kind = kind, .axes = folded}, {x});
+    const int64_t width = b.type(x).shape[1];
+    x = b.add("samples", ops::Reshape{.shape = {-1, batch->times, width}}, {x});
+    x = transpose_last(b, "turned", x);
+    return b.add("pooled",
+                 ops::AdaptivePool{.kind = mean ? ops::PoolKind::kAverage : ops::PoolKind::kMax,
+                                   .size = {1}},
+                 {x});
+  });
 }
 
 }  // namespace
 
 Form form_of(const TensorType& type) {
-  if (type.is_map()) return Form::kMap;
+  if (type.is_map()) return type.rank() <= 5 ? Form::kMap : Form::kOther;
+  if (is_channels_last(type)) return Form::kMapLast;
   if (type.is_sequence()) return Form::kSequence;
   if (type.is_vector()) return Form::kVector;
+  if (is_time_first(type)) return Form::kTimeFirst;
   const bool state =
       type.rank() == 3 && type.roles[1] == Role::kBatch && type.roles[2] == Role::kFeature;
-  if (state && !is_time_first(type)) {
-    return Form::kState;
+  return state ? Form::kState : Form::kOther;
+}
+
+Form form_of(Builder& b, Value value) {
+  const TensorType& type = b.type(value);
+  const size_t axis = type.axis_of(Role::kBatch);
+  if (axis == type.rank()) return Form::kOther;
+  const Extents& extents = b.extents();
+  for (const InputAxis& batch : batches(b.graph())) {
+    const auto times = extents.multiple_of(batch, value, axis);
+    if (times && *times != 1) return Form::kOther;
   }
-  return Form::kOther;
+  return form_of(type);
 }
 
 std::string_view name(Form form) {
-  static constexpr std::string_view kNames[] = {"map", "sequence", "vector", "state", "other"};
+  static constexpr std::string_view kNames[] = {"map",    "map with channels last", "sequence",
+                                                "sequence with time first", "vector", "state",
+                                                "other"};
   return kNames[static_cast<size_t>(form)];
 }
 
-Value bridge(SkipWriter& w, Value source, const TensorType& like_type, std::optional<Value> like) {
-  if (is_time_first(w.builder().type(source))) {
-    source = w.step("the batch in front of the time", [&](Builder& b) {
-      return b.add("batch_first", ops::Transpose{.order = {1, 0, 2}}, {source});
-    });
+bool alike(Builder& b, Value x, Value y) {
+  const TensorType &a = b.type(x), &c = b.type(y);
+  if (a.shape != c.shape) return false;
+  const Extents& extents = b.extents();
+  const auto multiple = [&](Value value, size_t axis) -> std::optional<int64_t> {
+    for (const InputAxis& batch : batches(b.graph())) {
+      const auto times = extents.multiple_of(batch, value, axis);
+      if (times && *times) return **times;
+    }
+    return std::nullopt;
+  };
+  for (size_t i = 0; i < a.rank(); ++i) {
+    if (extents.of(x, i) == extents.of(y, i)) continue;
+    const auto times = multiple(x, i);
+    if (!times || times != multiple(y, i)) return false;
   }
-  Form from = form_of(w.builder().type(source));
+  return true;
+}
+
+Value bridge(SkipWriter& w, Value source, const TensorType& like_type, std::optional<Value> like) {
   const Form to = form_of(like_type);
+  Form from = form_of(w.builder(), source);
+  const auto axes = [&](Value x) { return extent_axes(w.builder().type(x)).size(); };
+  if (from == to && from != Form::kOther && from != Form::kState && from != Form::kMap &&
+      axes(source) == extent_axes(like_type).size()) {
+    return source;
+  }
+  if (to == Form::kOther || to == Form::kState) {
+    w.refuse("the axes of the target are not known, and the source is no value of the same sizes",
+             "state the roles of the inputs (--roles), or join at another layer");
+  }
   if (from == Form::kState) {
     source = state_to_vector(w, source);
     from = Form::kVector;
+  } else if (from == Form::kOther) {
+    source = pooled(w, source);
+    from = Form::kMap;
+  } else if (from == Form::kTimeFirst) {
+    source = to_plain(w, source);
+    from = Form::kSequence;
+  } else if (from == Form::kMapLast && to != Form::kVector) {
+    source = to_plain(w, source);
+    from = Form::kMap;
   }
-  if (from == Form::kOther || to == Form::kOther || to == Form::kState) {
-    w.refuse(
-        "only maps (batch, channel, space…), sequences (batch, time, feature), vectors "
-        "(batch, feature) and recurrent states can be joined",
-        "give the network's input its axis roles, or join at another layer");
+  if (to == Form::kMapLast || to == Form::kTimeFirst) {
+    if (like && from != Form::kVector && !(from == Form::kMap && to == Form::kMapLast)) {
+      like = plain_like(w, *like);
+    }
+    return from_plain(w, bridge(w, source, plain_type(like_type), like), like_type);
+  }
+  if (like && is_channels_last(w.builder().type(*like)) && from == Form::kSequence) {
+    like = plain_like(w, *like);
   }
   if (from == to) {
     return to == Form::kMap ? match_space_axes(w, source, space_axes(like_type)) : source;
@@ -198,9 +391,51 @@ Value bridge(SkipWriter& w, Value source, const TensorType& like_type, std::opti
     case Form::kSequence:
       return to_sequence(w, source, from, like);
     default:
-      return collapse(
-          w, source, from == Form::kMap ? axes_from(2, w.builder().type(source).rank()) : Sizes{1});
+      return collapse(w, source, extent_axes(w.builder().type(source)));
   }
+}
+
+Value spread(SkipWriter& w, Value vector, Value target) {
+  const TensorType type = w.builder().type(target);
+  const auto batch = batch_axis(w.builder(), target);
+  if (!batch || batch->axis + 1 >= type.rank()) {
+    w.refuse("the axes of the target are not known, and none of them but the last is the batch of "
+             "an input",
+             "state the roles of the inputs (--roles), or join at another layer");
+  }
+  const TensorType from = w.builder().type(vector);
+  if (from.shape[0] * batch->times != type.shape[batch->axis]) {
+    w.refuse(fmt::format("both ends need one batch size, and {} meets {}", from.shape[0],
+                         type.shape[batch->axis] / batch->times),
+             "record both networks with the same batch size, or join at another layer");
+  }
+  return w.step("axes not known: each sample's vector everywhere in it", [&](Builder& b) {
+    Value x = vector;
+    if (batch->times > 1) {
+      x = b.add("sample", ops::Unsqueeze{.axes = {1}}, {x});
+      x = b.add("repeated", ops::Expand{.shape = {-1, batch->times, -1}}, {x});
+    }
+    Sizes shape(type.rank(), 1), sizes(type.rank(), -1), varying;
+    shape[batch->axis] = -1;
+    shape.back() = from.shape[1];
+    x = b.add("place", ops::Reshape{.shape = shape}, {x});
+    for (size_t i = 0; i + 1 < type.rank(); ++i) {
+      if (i == batch->axis) continue;
+      if (b.extents().inputs_of(target, i).empty()) {
+        sizes[i] = type.shape[i];
+      } else {
+        varying.push_back(static_cast<int64_t>(i));
+      }
+    }
+    if (sizes != Sizes(type.rank(), -1)) x = b.add("spread", ops::Expand{.shape = sizes}, {x});
+    while (!varying.empty()) {  // a resize takes three axes
+      const Sizes some(varying.begin(), varying.begin() + std::min<std::ptrdiff_t>(
+                                                              3, std::ssize(varying)));
+      varying.erase(varying.begin(), varying.begin() + std::ssize(some));
+      x = b.add("along", ops::ResizeLike{.axes = some, .like_axes = some}, {x, target});
+    }
+    return x;
+  });
 }
 
 }  // namespace rung

@@ -291,7 +291,7 @@ class Planner {
   std::optional<Value> image() const {
     for (const NodeId id : builder_.graph().inputs()) {
       const TensorType& type = builder_.type({id, 0});
-      if (type.is_map() && type.rank() == 4) return Value{id, 0};
+      if (type.rank() == 4 && (type.is_map() || is_channels_last(type))) return Value{id, 0};
     }
     return std::nullopt;
   }

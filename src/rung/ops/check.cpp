@@ -171,8 +171,10 @@ Roles filled_map_roles(const TensorType& x) {
   Roles roles = x.roles;
   const Roles map = map_roles(x.rank());
   for (size_t i = 0; i < roles.size(); ++i) {
-    if (roles[i] == Role::kNone) roles[i] = map[i];
+    const bool place = roles[i] == Role::kSpace || roles[i] == Role::kTime;
+    if (roles[i] == Role::kNone || (i > 1 && !place)) roles[i] = map[i];
   }
+  if (roles.size() > 2) roles[1] = Role::kChannel;
   return roles;
 }
 

@@ -87,7 +87,11 @@ bool TensorType::is_map() const {
   return std::all_of(roles.begin() + 2, roles.end(),
                      [](Role r) { return r == Role::kSpace || r == Role::kTime; });
 }
-bool TensorType::is_sequence() const { return roles == sequence_roles(); }
+bool TensorType::is_sequence() const {
+  return rank() == 3 && roles[0] == Role::kBatch &&
+         (roles[1] == Role::kTime || roles[1] == Role::kSpace) &&
+         (roles[2] == Role::kFeature || roles[2] == Role::kChannel);
+}
 bool TensorType::is_vector() const {
   return rank() == 2 && roles[0] == Role::kBatch &&
          (roles[1] == Role::kFeature || roles[1] == Role::kChannel);

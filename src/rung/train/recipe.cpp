@@ -5,6 +5,7 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/blocks/zoo.h"
+#include "rung/graph/input_roles.h"
 #include "rung/io/model_file.h"
 #include "rung/io/state_dict.h"
 #include "rung/train/recipe_parts.h"
@@ -36,7 +37,22 @@ InputShapes read_shapes(TomlReader& table) {
   return shapes;
 }
 
-Model open_network(TomlReader& table, const fs::path& base, const OpenNetwork& open) {
+InputRoles read_roles(TomlReader& table) {
+  InputRoles roles;
+  if (!table.has("roles")) return roles;
+  const auto read = [&](TomlReader& from, const std::string& key, const std::string& input) {
+    for (const auto& name : *from.texts(key)) roles[input].push_back(role_from_name(name));
+  };
+  if (table.is_table("roles")) {
+    auto inputs = table.table("roles");
+    for (const auto& name : inputs->keys()) read(*inputs, name, name);
+  } else {
+    read(table, "roles", "");
+  }
+  return roles;
+}
+
+Model read_model(TomlReader& table, const fs::path& base, const OpenNetwork& open) {
   const auto zoo_name = table.text("zoo"), file = table.text("file");
   ZooSettings settings;
   if (auto given = table.table("settings")) {
@@ -58,6 +74,16 @@ Model open_network(TomlReader& table, const fs::path& base, const OpenNetwork& o
   } catch (const Error& error) {
     throw placed(error, table.where(key));
   }
+}
+
+Model open_network(TomlReader& table, const fs::path& base, const OpenNetwork& open) {
+  Model model = read_model(table, base, open);
+  try {
+    model.graph = with_input_roles(model.graph, read_roles(table));
+  } catch (const Error& error) {
+    throw placed(error, table.where("roles"));
+  }
+  return model;
 }
 
 std::string only_input(const Model& model, const std::string& where) {

@@ -5,6 +5,7 @@
 #include "rung/base/error.h"
 #include "rung/base/table.h"
 #include "rung/base/text.h"
+#include "rung/graph/input_roles.h"
 #include "rung/graph/rewrite.h"
 #include "rung/io/onnx/importer.h"
 #include "rung/io/onnx/restore.h"
@@ -45,7 +46,7 @@ bool is_recurrent(const onnx::NodeProto* node) {
   return op == "LSTM" || op == "GRU" || op == "RNN";
 }
 
-/// Roles of an input, read off the first node that reads it.
+/// A first guess at the roles of an input, by the first node that reads it: which axis is a batch.
 Roles guess_roles(const onnx::GraphProto& graph, const std::string& input, size_t rank) {
   const onnx::NodeProto* node = first_reader(graph, input);
   if (node == nullptr) return roles_by_rank(rank);
@@ -72,6 +73,7 @@ class Loader {
 
   Model load(OnnxReport& report) {
     Model model = choose_sizes(report);
+    set_roles(model.graph);
     probe();
     do {
       follow(model, report);
@@ -101,6 +103,36 @@ class Loader {
         refuse(*place);
       }
     }
+  }
+
+  /// What the network's layers say of its inputs, and then what the user does.
+  void set_roles(const Graph& graph) {
+    const auto ids = graph.inputs();
+    const InputRoles read = infer_input_roles(graph);
+    InputRoles given;
+    for (const auto& [name, roles] : options_.roles) {
+      const bool only = name.empty() && inputs_.size() == 1;
+      given[only ? inputs_[0].name : name] = roles;
+    }
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const std::string& name = graph.node(ids.at(i)).name;
+      auto found = given.find(inputs_[i].name);
+      if (found == given.end()) found = given.find(name);
+      Roles& mine = inputs_[i].op.type.roles;
+      mine = read.at(name);
+      if (found == given.end()) continue;
+      if (found->second.size() != mine.size()) {
+        fail_user("the input {} has {} axes, and {} roles are given", quoted(name), mine.size(),
+                  found->second.size());
+      }
+      mine = found->second;
+      given.erase(found);
+    }
+    if (given.empty()) return;
+    std::vector<std::string> names;
+    for (const auto& input : inputs_) names.push_back(input.name);
+    fail_user("there is no input {}; the inputs are {}", quoted(given.begin()->first),
+              rung::join(names, ", "));
   }
 
   void read_inputs() {
@@ -343,6 +375,7 @@ Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options, O
     if (auto model = options.ignore_metadata ? std::nullopt : restore_onnx(file)) {
       result = {.operators = {}, .restored = true};
       model->graph = resize_inputs(model->graph, options.shapes);
+      model->graph = with_input_roles(model->graph, options.roles);
       return std::move(*model);
     }
     return Loader(std::move(file), options).load(result);

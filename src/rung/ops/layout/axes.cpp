@@ -39,6 +39,8 @@ Shape reshaped(const Sizes& shape, const TensorType& x) {
   return out;
 }
 
+bool is_extent(Role role) { return role == Role::kSpace || role == Role::kTime; }
+
 /// The role of axes first…last merged into one.
 Role merged_role(const TensorType& x, size_t first, size_t last) {
   const Role role = x.roles[first];
@@ -54,15 +56,36 @@ Role merged_role(const TensorType& x, size_t first, size_t last) {
   return alike && role != Role::kBatch ? role : Role::kNone;
 }
 
+/// Roles of axes that stay, from the front and from the back; tokens on a grid are places.
+Roles reshaped_roles(const TensorType& x, const Shape& shape) {
+  Roles roles(shape.size(), Role::kNone);
+  const size_t rank = x.rank(), common = std::min(shape.size(), rank);
+  size_t front = 0, back = 0;
+  while (front < common && shape[front] == x.shape[front]) ++front;
+  while (front + back < common && shape[shape.size() - 1 - back] == x.shape[rank - 1 - back]) {
+    ++back;
+  }
+  std::copy_n(x.roles.begin(), front, roles.begin());
+  std::copy_n(x.roles.rbegin(), back, roles.rbegin());
+  const size_t from = rank - front - back, to = shape.size() - front - back;
+  const auto middle = roles.begin() + static_cast<std::ptrdiff_t>(front);
+  const bool tokens = from == 1 && to == 2 && x.is_sequence() && front == 1;
+  if (tokens) std::fill_n(middle, 2, Role::kSpace);
+  if (to == 1 && from > 1) *middle = merged_role(x, front, front + from - 1);
+  // One axis between the batch and places holds the channels.
+  const bool channels = roles.size() > 2 && roles[0] == Role::kBatch && roles[1] == Role::kNone &&
+                        std::all_of(roles.begin() + 2, roles.end(), is_extent);
+  if (channels) roles[1] = Role::kChannel;
+  return roles;
+}
+
 }  // namespace
 
 std::vector<TensorType> infer(const Reshape& op, Types in) {
   check_inputs(Reshape::kName, in, "x", 1);
   const TensorType& x = in[0];
   Shape shape = reshaped(op.shape, x);
-  Roles roles(shape.size(), Role::kNone);
-  const size_t common = std::min(shape.size(), x.rank());
-  for (size_t i = 0; i < common && shape[i] == x.shape[i]; ++i) roles[i] = x.roles[i];
+  Roles roles = reshaped_roles(x, shape);
   if (roles.size() == 2 && roles[1] == Role::kNone) roles[1] = Role::kFeature;
   return output(Reshape::kName, x.dtype, std::move(shape), std::move(roles));
 }
@@ -105,7 +128,8 @@ std::vector<TensorType> infer(const Transpose& op, Types in) {
   if (out.roles == Roles{Role::kBatch, Role::kTime, Role::kChannel} ||
       out.roles == Roles{Role::kBatch, Role::kSpace, Role::kChannel}) {
     out.roles = sequence_roles();
-  } else if (out.roles == Roles{Role::kBatch, Role::kFeature, Role::kTime}) {
+  } else if (out.rank() >= 3 && out.roles[0] == Role::kBatch && out.roles[1] == Role::kFeature &&
+             std::all_of(out.roles.begin() + 2, out.roles.end(), is_extent)) {
     out.roles[1] = Role::kChannel;
   }
   return {out};

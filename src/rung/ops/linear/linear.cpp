@@ -72,7 +72,11 @@ std::vector<TensorType> infer(const MatMul&, Types in) {
   }
   if (!b_vector) {
     out.shape.push_back(b.shape.back());
-    out.roles.push_back(b.roles.back() != Role::kNone ? b.roles.back() : a.roles.back());
+    const bool known = b.roles.back() != Role::kNone;
+    const Role of_rows = b.rank() == 2 && b.roles == Roles(2) && a.roles.back() == Role::kNone
+                             ? Role::kFeature  // a weight's columns
+                             : a.roles.back();
+    out.roles.push_back(known ? b.roles.back() : of_rows);
   }
   return output(MatMul::kName, out.dtype, std::move(out.shape), std::move(out.roles));
 }

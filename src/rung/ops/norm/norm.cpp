@@ -67,7 +67,9 @@ std::vector<TensorType> infer(const LayerNorm& op, Types in) {
                 fmt::format("the last {} axes of x {}", op.axes, to_string(x)));
   }
   check_eps(LayerNorm::kName, op.eps);
-  return {x};
+  TensorType out = x;
+  if (op.axes == 1 && out.roles.back() == Role::kNone) out.roles.back() = Role::kFeature;
+  return {out};
 }
 
 std::vector<TensorType> infer(const GroupNorm& op, Types in) {
