@@ -43,8 +43,8 @@ class Extents {
   std::string text(Value value) const;
 
  private:
-  mutable SizeTable table_;  ///< a question may make a size that was not asked for before
-  std::vector<InputAxis> inputs_;                        ///< every axis of every input so far
+  mutable SizeTable table_;        ///< a question may make a size that was not asked for before
+  std::vector<InputAxis> inputs_;  ///< every axis of every input so far
   std::vector<std::vector<std::vector<Extent>>> sizes_;  ///< node, output, axis
 };
 

@@ -35,7 +35,7 @@ struct Said {
 struct Call {
   const Graph& graph;
   const Node& node;
-  std::vector<Said>& of_node;                ///< its outputs
+  std::vector<Said>& of_node;  ///< its outputs
   std::vector<std::vector<Said>>& of_all;
 
   const TensorType& type(size_t input) const { return graph.type(node.inputs[input]); }

@@ -25,8 +25,8 @@ Value input(Builder& b, Shape shape, Roles roles = {}) {
 TEST(InputRoles, ATransposeInFrontOfAConvolutionMeansChannelsLast) {
   Builder b;
   Value x = input(b, {1, 9, 8, 3}, map_roles(4));  // what the numbers of the axes would say
-  x = b.binary("scaled", ops::BinaryFn::kSub, b.binary("by", ops::BinaryFn::kMul, x, b.scalar("a", 2)),
-               b.scalar("b", 1));
+  x = b.binary("scaled", ops::BinaryFn::kSub,
+               b.binary("by", ops::BinaryFn::kMul, x, b.scalar("a", 2)), b.scalar("b", 1));
   x = b.add("turned", ops::Transpose{.order = {0, 3, 1, 2}}, {x});
   x = b.conv("conv", x, {.out = 4});
   EXPECT_EQ(of(std::move(b), x), kLast);
@@ -83,11 +83,13 @@ TEST(InputRoles, CanBeStated) {
   const Graph graph = std::move(b).finish().graph;
   const Graph stated = with_input_roles(graph, {{"", parse_roles("batch,space,space,channel")}});
   EXPECT_EQ(stated.type(stated.outputs()[0].value).roles, kLast);
-  EXPECT_NE(user_error([&] { with_input_roles(graph, {{"z", kLast}}); })
-                .find("there is no input 'z'; the inputs are 'x'"),
+  EXPECT_NE(user_error([&] {
+              with_input_roles(graph, {{"z", kLast}});
+            }).find("there is no input 'z'; the inputs are 'x'"),
             std::string::npos);
-  EXPECT_NE(user_error([&] { with_input_roles(graph, {{"", {Role::kBatch}}}); })
-                .find("of 4 axes, and 1 roles are given"),
+  EXPECT_NE(user_error([&] {
+              with_input_roles(graph, {{"", {Role::kBatch}}});
+            }).find("of 4 axes, and 1 roles are given"),
             std::string::npos);
   EXPECT_NE(user_error([] { parse_roles("batch,colour"); }).find("unknown axis role"),
             std::string::npos);

@@ -116,9 +116,8 @@ Value align(SkipWriter& w, Value x, Value target) {
   const Comparison sizes_here = compare(b.type(x), type);
   const std::string sizes = extent_text(b.type(x), axes) + " -> " + extent_text(type, axes);
   const auto like = [&](const std::string& why, const char* name, Op op) {
-    return w.step(why, [&](Builder& builder) {
-      return builder.add(name, std::move(op), {x, target});
-    });
+    return w.step(why,
+                  [&](Builder& builder) { return builder.add(name, std::move(op), {x, target}); });
   };
   const auto resize = [&](ops::ResizeMode mode) {
     // Cubic has no kernel on one or three axes.

@@ -107,9 +107,8 @@ Value to_map(SkipWriter& w, Value x, Form from, size_t wanted, std::optional<Val
              "join them at a layer behind the input, or make the sequence a map first");
   }
   x = without_class_token(w, x, w.builder().type(*like));
-  return w.step("tokens on the target's grid", [&](Builder& b) {
-    return b.add("grid", ops::TokensToMap{}, {x, *like});
-  });
+  return w.step("tokens on the target's grid",
+                [&](Builder& b) { return b.add("grid", ops::TokensToMap{}, {x, *like}); });
 }
 
 // The map at the size of the tokens' grid, so that a place meets the token of that place.
@@ -174,13 +173,12 @@ Value to_plain(SkipWriter& w, Value x) {
 Value from_plain(SkipWriter& w, Value x, const TensorType& like_type) {
   const bool time = is_time_first(like_type);
   const size_t rank = w.builder().type(x).rank();
-  return w.step(time ? "the time in front of the batch" : "[N, C, S] -> [N, S, C]",
-                [&](Builder& b) {
-                  return b.add(time ? "time_first" : "channels_last",
-                               ops::Transpose{.order = time ? Sizes{1, 0, 2}
-                                                            : moved(rank, 1, rank - 1)},
-                               {x});
-                });
+  return w.step(
+      time ? "the time in front of the batch" : "[N, C, S] -> [N, S, C]", [&](Builder& b) {
+        return b.add(time ? "time_first" : "channels_last",
+                     ops::Transpose{.order = time ? Sizes{1, 0, 2} : moved(rank, 1, rank - 1)},
+                     {x});
+      });
 }
 
 TensorType plain_type(const TensorType& type) {
@@ -197,9 +195,8 @@ TensorType plain_type(const TensorType& type) {
 Value plain_like(SkipWriter& w, Value like) {
   const TensorType type = w.builder().type(like);
   return w.step("the sizes of the target", [&](Builder& b) {
-    const Value one = b.add("one_channel",
-                            ops::Slice{.axis = static_cast<int64_t>(type.rank()) - 1, .end = 1},
-                            {like});
+    const Value one = b.add(
+        "one_channel", ops::Slice{.axis = static_cast<int64_t>(type.rank()) - 1, .end = 1}, {like});
     return b.add("sizes", ops::Transpose{.order = order_to_plain(type)}, {one});
   });
 }
@@ -231,7 +228,8 @@ std::optional<BatchAxis> held_batch(const Graph& graph, Value value) {
     const auto& input = *graph.op_as<ops::Input>(id);
     const size_t axis = input.type.axis_of(Role::kBatch);
     const auto& fixed = input.fixed;
-    const bool held = std::find(fixed.begin(), fixed.end(), static_cast<int64_t>(axis)) != fixed.end();
+    const bool held =
+        std::find(fixed.begin(), fixed.end(), static_cast<int64_t>(axis)) != fixed.end();
     if (axis < input.type.rank() && held && input.type.shape[axis] == 1) {
       return BatchAxis{0, type.shape[0]};
     }
@@ -273,9 +271,8 @@ Value pooled(SkipWriter& w, Value x) {
              "collapse = \"mean\" or \"max\"");
   }
   const bool mean = w.skip().collapse == Collapse::kMean;
-  const std::string why =
-      fmt::format("axes not known: the {} of each sample, features along the last",
-                  mean ? "mean" : "maximum");
+  const std::string why = fmt::format(
+      "axes not known: the {} of each sample, features along the last", mean ? "mean" : "maximum");
   return w.step(why, [&](Builder& b) {
     if (batch->axis + 1 == type.rank()) {
       x = b.add("feature", ops::Unsqueeze{.axes = {static_cast<int64_t>(type.rank())}}, {x});
@@ -323,9 +320,9 @@ Form form_of(Builder& b, Value value) {
 }
 
 std::string_view name(Form form) {
-  static constexpr std::string_view kNames[] = {"map",    "map with channels last", "sequence",
-                                                "sequence with time first", "vector", "state",
-                                                "other"};
+  static constexpr std::string_view kNames[] = {
+      "map",  "map with channels last", "sequence", "sequence with time first", "vector", "state",
+      "other"};
   return kNames[static_cast<size_t>(form)];
 }
 
@@ -399,9 +396,10 @@ Value spread(SkipWriter& w, Value vector, Value target) {
   const TensorType type = w.builder().type(target);
   const auto batch = batch_axis(w.builder(), target);
   if (!batch || batch->axis + 1 >= type.rank()) {
-    w.refuse("the axes of the target are not known, and none of them but the last is the batch of "
-             "an input",
-             "state the roles of the inputs (--roles), or join at another layer");
+    w.refuse(
+        "the axes of the target are not known, and none of them but the last is the batch of "
+        "an input",
+        "state the roles of the inputs (--roles), or join at another layer");
   }
   const TensorType from = w.builder().type(vector);
   if (from.shape[0] * batch->times != type.shape[batch->axis]) {
@@ -429,8 +427,8 @@ Value spread(SkipWriter& w, Value vector, Value target) {
     }
     if (sizes != Sizes(type.rank(), -1)) x = b.add("spread", ops::Expand{.shape = sizes}, {x});
     while (!varying.empty()) {  // a resize takes three axes
-      const Sizes some(varying.begin(), varying.begin() + std::min<std::ptrdiff_t>(
-                                                              3, std::ssize(varying)));
+      const Sizes some(varying.begin(),
+                       varying.begin() + std::min<std::ptrdiff_t>(3, std::ssize(varying)));
       varying.erase(varying.begin(), varying.begin() + std::ssize(some));
       x = b.add("along", ops::ResizeLike{.axes = some, .like_axes = some}, {x, target});
     }

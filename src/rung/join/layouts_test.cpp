@@ -34,7 +34,8 @@ Model network() {
 
 std::vector<std::string> inserted(const JoinPlan& plan) {
   std::vector<std::string> out;
-  for (const Insertion& step : plan.skips()[0].insertions) out.push_back(step.name + " " + step.why);
+  for (const Insertion& step : plan.skips()[0].insertions)
+    out.push_back(step.name + " " + step.why);
   return out;
 }
 using Steps = std::vector<std::string>;
@@ -77,7 +78,9 @@ TEST(Layouts, EveryLayoutMeetsChannelsLastAndEveryMergeTakesIt) {
       for (const Start start : {Start::kRandom, Start::kIdentity}) {
         if (start == Start::kIdentity && rule.identity == Identity::kNever) continue;
         const auto plan =
-            join(model).skip({.from = from, .to = "mlp2", .merge = rule.name, .start = start}).plan();
+            join(model)
+                .skip({.from = from, .to = "mlp2", .merge = rule.name, .start = start})
+                .plan();
         EXPECT_EQ(plan.skips()[0].result.shape, (Shape{2, 8, 8, 6})) << from << " " << rule.name;
         const auto other = resize_inputs(plan.apply().graph, {{"", {3, 3, 11, 14}}});
         EXPECT_EQ(other.type(other.outputs()[0].value).shape, (Shape{3, 5}));
@@ -96,13 +99,11 @@ TEST(Layouts, AVectorIsSpreadOverChannelsLast) {
     b.output("y", b.linear("fc", b.input("x", {DType::kF32, {2, 7}, vector_roles()}), 4));
     return std::move(b).finish();
   }();
-  const auto plan = join({vectors.named("v"), network().named("n")})
-                        .skip({.from = "v/fc", .to = "n/mlp"})
-                        .plan();
-  EXPECT_EQ(inserted(plan),
-            (Steps{"skip1.place a vector as a map of one place",
-                   "skip1.channels_last [N, C, S] -> [N, S, C]", "skip1.resize 1 x 1 -> 8 x 8",
-                   "skip1.add t + s"}));
+  const auto plan =
+      join({vectors.named("v"), network().named("n")}).skip({.from = "v/fc", .to = "n/mlp"}).plan();
+  EXPECT_EQ(inserted(plan), (Steps{"skip1.place a vector as a map of one place",
+                                   "skip1.channels_last [N, C, S] -> [N, S, C]",
+                                   "skip1.resize 1 x 1 -> 8 x 8", "skip1.add t + s"}));
 }
 
 // x [N, 8, 8, 6] ── rows [N, 2, 4, 2, 4, 6] ── turn ── windows [4 N, 16, 6] ── norm ── mlp ── y

@@ -27,7 +27,8 @@ enum class PointwiseStart {
 };
 
 /// A linear map of channels at every place: a 1×1 convolution with `stride` on a map [N, C, S…], a
-/// linear layer where channels or features are the last axis. Weights `name.weight` and `name.bias`.
+/// linear layer where channels or features are the last axis. Weights `name.weight` and
+/// `name.bias`.
 Value pointwise(Builder& builder, const std::string& name, Value x, int64_t out,
                 PointwiseStart start = PointwiseStart::kRandom, const ops::Sizes& stride = {1});
 

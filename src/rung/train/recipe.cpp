@@ -41,7 +41,8 @@ InputRoles read_roles(TomlReader& table) {
   InputRoles roles;
   if (!table.has("roles")) return roles;
   const auto read = [&](TomlReader& from, const std::string& key, const std::string& input) {
-    for (const auto& name : *from.texts(key)) roles[input].push_back(role_from_name(name));
+    const auto names = from.texts(key);
+    for (const auto& name : *names) roles[input].push_back(role_from_name(name));
   };
   if (table.is_table("roles")) {
     auto inputs = table.table("roles");

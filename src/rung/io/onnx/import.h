@@ -14,8 +14,8 @@ struct OnnxOptions {
   /// leaves some free. Missing: 1 for a batch, and
   /// for the others the first of a few usual sizes that fits the network.
   std::map<std::string, Shape, std::less<>> shapes = {};
-  /// Axis roles of inputs by name (an empty one stands for the only input). Missing: what the layers
-  /// that read an input say of it (graph/input_roles.h).
+  /// Axis roles of inputs by name (an empty one stands for the only input). Missing: what the
+  /// layers that read an input say of it (graph/input_roles.h).
   std::map<std::string, Roles, std::less<>> roles = {};
   /// Inputs that become constants: what the network is asked to do (a shape, a rate, a flag) rather
   /// than what it is given to work on.

@@ -142,6 +142,34 @@ TEST(OnnxImport, WritesOutALoop) {
   EXPECT_EQ(result_at(model, {4, 3}), (Shape{3, 4, 3}));
 }
 
+std::string perm(const std::string& order) {
+  return "attribute { name: \"perm\" type: INTS " + order + " }";
+}
+
+// As tf2onnx writes a network of TensorFlow's: x [N, H, W, C] ── Transpose ── Conv ── Transpose ──
+// y
+const std::string kChannelsLast =
+    "initializer { name: \"w\" data_type: 1 dims: 2 dims: 3 dims: 1 dims: 1 float_data: 1 "
+    "float_data: 2 float_data: 3 float_data: 4 float_data: 5 float_data: 6 }" +
+    value("input", "x", {"batch", "height", "width", "3"}) +
+    value("output", "y", {"batch", "height", "width", "2"}) +
+    node("Transpose", {"x"}, "map", perm("ints: 0 ints: 3 ints: 1 ints: 2")) +
+    node("Conv", {"map", "w"}, "conv") +
+    node("Transpose", {"conv"}, "y", perm("ints: 0 ints: 2 ints: 3 ints: 1"));
+
+TEST(OnnxImport, ReadsRolesOfInputsOffTheLayersThatReadThem) {
+  const Roles last{Role::kBatch, Role::kSpace, Role::kSpace, Role::kChannel};
+  Model model = load(kChannelsLast);
+  EXPECT_EQ(model.graph.type({model.graph.inputs().at(0), 0}).roles, last);
+  EXPECT_EQ(model.graph.type(model.graph.outputs().at(0).value).roles, last);
+  EXPECT_EQ(model.graph.type({*model.graph.find("conv"), 0}).roles, map_roles(4));
+  EXPECT_EQ(result_at(model, {2, 5, 7, 3}), (Shape{2, 5, 7, 2}));
+  const Roles stated{Role::kBatch, Role::kTime, Role::kSpace, Role::kFeature};
+  model = load(kChannelsLast, {.roles = {{"x", stated}}});
+  EXPECT_EQ(model.graph.type({model.graph.inputs().at(0), 0}).roles, stated);
+  expect_says(refusal(kChannelsLast, {.roles = {{"z", last}}}), "there is no input 'z'");
+}
+
 TEST(OnnxImport, RefusesALoopOfTooManyTurns) {
   expect_says(
       refusal(value("input", "x", {"1"}) + value("output", "last", {"1"}) +

@@ -15,11 +15,12 @@ TEST(ReshapeRule, FillsTheOpenSize) {
   EXPECT_EQ(only_output(Reshape{{-1, 3}}, {weight_type({0, 3})}).shape, (Shape{0, 3}));
 }
 
-TEST(ReshapeRule, LeadingAxesThatAgreeKeepTheirRoles) {
-  EXPECT_EQ(only_output(Reshape{{2, 3, 20}}, {kMap}).roles, (Roles{kBatch, kChannel, kNone}));
+TEST(ReshapeRule, AxesThatAgreeInFrontOrBehindKeepTheirRoles) {
+  EXPECT_EQ(only_output(Reshape{{2, 3, 20}}, {kMap}).roles, (Roles{kBatch, kChannel, Role::kTime}));
   EXPECT_EQ(only_output(Reshape{{0, 0, 2, 4}}, {sequence_type({2, 5, 8})}).roles,
             (Roles{kBatch, kTime, kNone, kNone}));
-  EXPECT_EQ(only_output(Reshape{{6, 4, 5}}, {kMap}).roles, Roles(3));
+  EXPECT_EQ(only_output(Reshape{{6, 4, 5}}, {kMap}).roles,
+            (Roles{kNone, Role::kSpace, Role::kSpace}));
   EXPECT_EQ(only_output(Reshape{{10, 8}}, {sequence_type({2, 5, 8})}).roles,
             (Roles{kNone, kFeature}));
 }
