@@ -10,7 +10,6 @@
 #include "rung/exec/eager/module.h"
 #include "rung/exec/eager/trace_lower.h"
 #include "rung/exec/eager/trace_names.h"
-#include "rung/graph/input_roles.h"
 #include "rung/ops/eager.h"
 
 namespace rung {
@@ -305,10 +304,6 @@ class Tracer {
       for (const ops::Ref ref : node.inputs) inputs.push_back(value(lowered, ids, ref));
       ids.push_back(model.graph.add(names[i], node.op, std::move(inputs)));
     }
-    InputRoles roles = infer_input_roles(model.graph);
-    for (size_t i = 0; i < options_.input_roles.size(); ++i) {
-      if (!options_.input_roles[i].empty()) roles.erase(names_[i]);
-    }
     for (size_t i = 0; i < lowered.results.size(); ++i) {
       const std::string usual = lowered.results.size() == 1 ? "output" : fmt::format("output{}", i);
       const auto& names = options_.output_names;
@@ -321,7 +316,6 @@ class Tracer {
         model.weights.emplace(weight.name, from_torch(weight.tensor));
       }
     }
-    model.graph = with_input_roles(model.graph, roles);
     return model;
   }
   std::vector<ops::Input> input_ops() const {
