@@ -67,10 +67,6 @@ PartialModel open_partly(const std::filesystem::path& path, const OpenOptions& o
   fail_bug("a kind of file that open_model does not know");
 }
 
-}  // namespace
-
-namespace {
-
 PartialModel open_any(const std::string& text, const OpenOptions& options) {
   if (text.empty()) fail_user("MODEL is empty; give zoo:NAME or a file");
   if (text.starts_with(kZoo)) {
