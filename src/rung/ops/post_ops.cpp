@@ -16,7 +16,6 @@ struct Eltwise {
   Fn fn;
   double alpha = 0;
   double beta = 0;
-  double scale = 1;
   bool operator==(const Eltwise&) const = default;
 };
 using Chain = std::vector<Eltwise>;
@@ -39,11 +38,12 @@ Chain chain_of(ops::UnaryFn fn) {
     case ops::UnaryFn::kMish:
       return {{Fn::eltwise_mish}};
     case ops::UnaryFn::kHardSwish:
-      return {{Fn::eltwise_hardswish}};
+      return {{Fn::eltwise_hardswish, 1.0 / 6, 0.5}};
     case ops::UnaryFn::kHardSigmoid:
       return {{Fn::eltwise_linear, 1.0 / 6, 0.5}, {Fn::eltwise_clip, 0, 1}};
     case ops::UnaryFn::kSelu:
-      return {{Fn::eltwise_elu, 1.6732632423543772848, 0, 1.0507009873554804934}};
+      return {{Fn::eltwise_elu, 1.6732632423543772848},
+              {Fn::eltwise_linear, 1.0507009873554804934}};
     case ops::UnaryFn::kExp:
       return {{Fn::eltwise_exp}};
     case ops::UnaryFn::kSqrt:
@@ -82,9 +82,8 @@ Chain chain_of(const Op& op) {
 }
 
 void append(PostOps& to, const Chain& chain) {
-  for (const auto& [fn, alpha, beta, scale] : chain) {
-    to.ops.append_eltwise(static_cast<float>(scale), fn, static_cast<float>(alpha),
-                          static_cast<float>(beta));
+  for (const auto& [fn, alpha, beta] : chain) {
+    to.ops.append_eltwise(fn, static_cast<float>(alpha), static_cast<float>(beta));
   }
 }
 

@@ -1,12 +1,13 @@
 #pragma once
 
 #include "rung/ops/onednn.h"
+#include "rung/ops/onednn_v2.h"
 
 namespace rung::onednn {
 
 /// Posts of a call as oneDNN applies them, with what their operands add to the step.
 struct PostOps {
-  dnnl::post_ops ops;
+  PostOpList ops;
   std::vector<Ref> in = {};             ///< operands: to stand behind the step's own inputs
   std::vector<PrimitiveArg> args = {};  ///< theirs; to stand behind the primitive's own
   std::optional<size_t> over = {};      ///< the step's input that the result is added to in place:

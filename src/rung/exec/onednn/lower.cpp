@@ -10,6 +10,7 @@
 #include "rung/exec/onednn/fuse.h"
 #include "rung/exec/onednn/reorder.h"
 #include "rung/ops/kernel.h"
+#include "rung/ops/onednn_v2.h"
 
 namespace rung::onednn {
 namespace {
@@ -361,8 +362,7 @@ void Lowering::lower_eagerly(const Group& group, const std::string& reason) {
 
 Tensor Packer::packed(const Tensor& value, const dnnl::memory::desc& to) {
   const auto from = desc_of(value.shape(), {value.dtype(), Layout::kPlain});
-  const std::string how(reinterpret_cast<const char*>(&to.data), sizeof(to.data));
-  return prepared(value, how, [&] { return packed_as(value, from, to); });
+  return prepared(value, key_of(to), [&] { return packed_as(value, from, to); });
 }
 
 Tensor Packer::prepared(const Tensor& source, const std::string& how,

@@ -15,6 +15,7 @@
 #include "rung/graph/passes/drop_identities.h"
 #include "rung/graph/passes/fold_batch_norm.h"
 #include "rung/graph/passes/pad_before_conv.h"
+#include "rung/ops/primitives.h"
 
 namespace rung::onednn {
 namespace {
@@ -77,7 +78,7 @@ CompileReport::Step report_of(const Draft& draft, const DraftStep& it) {
   CompileReport::Step made{.nodes = it.nodes,
                            .what = it.step.what,
                            .way = way.name,
-                           .slow = it.slow || way.name.find("ref") != std::string::npos,
+                           .slow = it.slow || is_slow(way.name),
                            .macs = it.macs};
   for (const Ref ref : it.step.in) made.reads += draft.slot(ref).bytes;
   for (const Ref ref : way.constants) made.reads += draft.slot(ref).bytes;

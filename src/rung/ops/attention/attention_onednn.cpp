@@ -6,6 +6,7 @@
 
 #include "rung/ops/kernel.h"
 #include "rung/ops/matrix_offsets.h"
+#include "rung/ops/primitives.h"
 #include "rung/ops/vector_math.h"
 
 namespace rung::ops {
@@ -175,14 +176,10 @@ class AttentionRule {
   void add_product(const std::string& what, std::vector<Ref> in, Ref out,
                    const dnnl::memory::desc& a, const dnnl::memory::desc& b,
                    const dnnl::memory::desc& y) {
-    dnnl::primitive_attr attr;
-    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const dnnl::matmul::desc desc(a, b, y);
-    const dnnl::matmul::primitive_desc made(desc, attr, onednn::engine());
-    onednn::Way way{.name = std::string("matmul ") + made.impl_info_str(),
-                    .primitive = dnnl::matmul(made),
-                    .args = {{DNNL_ARG_SRC, 0, a}, {DNNL_ARG_WEIGHTS, 1, b}, {DNNL_ARG_DST, 2, y}},
-                    .scratch = static_cast<int64_t>(made.scratchpad_desc().get_size())};
+    const auto found = onednn::implementations<dnnl::matmul>(1, {}, a, b, y);
+    if (found.empty()) call_.give_up("oneDNN has no kernel for its products");
+    onednn::Way way = found[0].way({{DNNL_ARG_SRC, 0}, {DNNL_ARG_WEIGHTS, 1}, {DNNL_ARG_DST, 2}});
+    way.name = "matmul " + way.name;
     call_.step({.what = fmt::format("attention {}, {} x {} x {}", what, sizes_.count,
                                     sizes_.queries, sizes_.keys),
                 .in = std::move(in),

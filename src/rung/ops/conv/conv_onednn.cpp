@@ -25,7 +25,6 @@ using onednn::PostOps;
 using onednn::Ref;
 using onednn::Step;
 using onednn::Way;
-using Forward = dnnl::convolution_forward;
 
 /// One convolution on its way: everything that its ways have in common.
 struct Problem {
@@ -33,6 +32,7 @@ struct Problem {
   LowerCall& call;
   ConvWindow window;
   Form src, dst;
+  Shape x;                      ///< of the input, as oneDNN is told
   Shape weight;                 ///< with groups in front where there are any
   std::optional<Tensor> known;  ///< the weight
   PostOps posts;
@@ -59,14 +59,14 @@ bool is_3x3(const ConvWindow& window) {
 /// The operands of Step::in: x, (a weight that is not known), (a bias), those of the posts.
 size_t operands(const Problem& it) { return 1 + (it.known ? 0 : 1) + (it.bias ? 1 : 0); }
 
-Way way_of(Problem& it, const Forward::primitive_desc& pd) {
+Way way_of(Problem& it, const onednn::Implementation& implementation) {
   std::optional<Ref> packed;
   if (it.known) {
     packed = it.call.packed(Tensor(it.known->dtype(), it.weight, it.known->storage()),
-                            pd.weights_desc());
+                            implementation.wants(DNNL_ARG_WEIGHTS));
   }
   const auto bias = it.bias ? std::optional<size_t>(it.known ? 1 : 2) : std::nullopt;
-  Way way = convolution_way<Forward>(pd, operands(it) + it.posts.in.size(), packed, bias);
+  Way way = convolution_way(implementation, operands(it) + it.posts.in.size(), packed, bias);
   way.args.insert(way.args.end(), it.posts.args.begin(), it.posts.args.end());
   return way;
 }
@@ -77,29 +77,17 @@ void add_ways(Problem& it, dnnl::algorithm algorithm, size_t most,
   const auto type = onednn::to_dnnl(it.src.dtype);
   const auto weights = it.known ? memory::desc(it.weight, type, memory::format_tag::any)
                                 : desc_of(it.weight, {it.src.dtype, Layout::kPlain});
-  const auto src = desc_of(it.call.in_type(0).shape, it.src);
+  const auto src = desc_of(it.x, it.src);
   const auto dst = desc_of(it.call.out_type().shape, it.dst);
-  const memory::desc bias = it.bias ? desc_of({dst.dims()[1]}, {}) : memory::desc();
-  // Stays alive while implementations are listed: next_impl reads it.
-  const Forward::desc desc(dnnl::prop_kind::forward_inference, algorithm, src, weights, bias, dst,
-                           it.window.stride, it.window.gaps, it.window.begin, it.window.end);
-  dnnl::primitive_attr attr;
-  attr.set_post_ops(it.posts.ops);
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  try {
-    Forward::primitive_desc pd(desc, attr, onednn::engine());
-    std::vector<std::string> names;
-    do {
-      const std::string name = pd.impl_info_str();
-      if (is_slow(name) || names.size() == most) return;
-      // What comes from oneDNN's cache lists its implementations a second time.
-      if (std::find(names.begin(), names.end(), name) != names.end()) return;
-      names.push_back(name);
-      if (only && name != *only) continue;
-      ways.push_back(way_of(it, pd));
-    } while (pd.next_impl());
-  } catch (const dnnl::error&) {
-    return;  // no implementation for this
+  const memory::desc bias = it.bias ? desc_of({it.call.out_type().shape[1]}, {}) : memory::desc();
+  const auto found = onednn::implementations<dnnl::convolution_forward>(
+      most, it.posts.ops, dnnl::prop_kind::forward_inference, algorithm, src, weights, bias, dst,
+      it.window.stride, it.window.gaps, it.window.begin, it.window.end);
+  for (const onednn::Implementation& implementation : found) {
+    const std::string name = implementation.name();
+    if (!onednn::is_slow(name) && (!only || name == *only)) {
+      ways.push_back(way_of(it, implementation));
+    }
   }
 }
 
@@ -176,10 +164,30 @@ Problem problem_of(const Conv& op, LowerCall& call, Layout layout) {
   const DType dtype = call.storage(DType::kF32);
   it.src = {dtype, first ? Layout::kPlain : layout};
   it.dst = {dtype, layout};
+  it.x = x;
   it.weight = grouped(weight, op.groups);
   if (const Tensor known = call.known(1); known.defined()) it.known = known;
   it.bias = call.own_inputs() > 2;
   return it;
+}
+
+/// Where posts have operands, oneDNN 3.7 has no kernel for a map of fewer channels than a block:
+/// the zeros that fill it up become channels, too.
+void fill_channels(Problem& it) {
+  const int64_t channels = it.x[1], block = channel_block();
+  if (channels >= block || it.src.layout == Layout::kPlain || it.op.groups > 1 || !it.known ||
+      it.posts.args.empty()) {
+    return;
+  }
+  it.x[1] = it.weight[1] = block;
+  Tensor filled(DType::kF32, it.weight);
+  const int64_t outputs = it.weight[0], taps = element_count(it.weight) / (outputs * block);
+  const auto from = it.known->as<float>(), to = filled.as<float>();
+  std::fill(to.begin(), to.end(), 0.0F);
+  for (int64_t o = 0; o < outputs; ++o) {
+    std::copy_n(from.begin() + o * channels * taps, channels * taps, to.begin() + o * block * taps);
+  }
+  it.known = filled;
 }
 
 /// Adds the step; false where oneDNN has nothing but reference kernels for these layouts.
@@ -192,6 +200,7 @@ bool lower_as(const Conv& op, LowerCall& call, Layout layout) {
   const bool as_sum = sum == 0 && call.free_after(*call.posts()[*sum].operand);
   it.posts = post_ops(
       call, {.dims = result, .form = it.dst, .channel = 1, .operands = operands(it)}, as_sum);
+  fill_channels(it);
   Step step{.what = describe(it)};
   step.key = key_of(it, step.what);
   const auto only = call.chosen_way(step.key);

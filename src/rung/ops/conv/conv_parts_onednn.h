@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "rung/ops/check.h"
-#include "rung/ops/onednn.h"
+#include "rung/ops/primitives.h"
 
 namespace rung::ops {
 
@@ -31,23 +31,16 @@ ConvWindow window_of(const Op& op, const Shape& weight) {
   return window;
 }
 
-/// oneDNN's reference kernels, which are many times slower than the others.
-inline bool is_slow(const std::string& implementation) {
-  return implementation.find("ref") != std::string::npos;
-}
-
 /// A primitive of a step whose inputs are x, the weight where it is not packed, a bias (at that
 /// place), and further ones up to `inputs`.
-template <typename Primitive>
-onednn::Way convolution_way(const typename Primitive::primitive_desc& pd, size_t inputs,
-                            std::optional<onednn::Ref> packed, std::optional<size_t> bias) {
-  onednn::Way way{.name = pd.impl_info_str(), .primitive = Primitive(pd)};
-  way.args = {{DNNL_ARG_SRC, 0, pd.src_desc()},
-              {DNNL_ARG_WEIGHTS, packed ? inputs : 1, pd.weights_desc()},
-              {DNNL_ARG_DST, inputs + (packed ? 1 : 0), pd.dst_desc()}};
+inline onednn::Way convolution_way(const onednn::Implementation& implementation, size_t inputs,
+                                   std::optional<onednn::Ref> packed, std::optional<size_t> bias) {
+  std::vector<std::pair<int, size_t>> operands = {{DNNL_ARG_SRC, 0},
+                                                  {DNNL_ARG_WEIGHTS, packed ? inputs : 1},
+                                                  {DNNL_ARG_DST, inputs + (packed ? 1 : 0)}};
+  if (bias) operands.emplace_back(DNNL_ARG_BIAS, *bias);
+  onednn::Way way = implementation.way(operands);
   if (packed) way.constants = {*packed};
-  if (bias) way.args.push_back({DNNL_ARG_BIAS, *bias, pd.bias_desc()});
-  way.scratch = static_cast<int64_t>(pd.scratchpad_desc().get_size());
   return way;
 }
 

@@ -17,7 +17,6 @@ using onednn::Layout;
 using onednn::LowerCall;
 using onednn::Pointers;
 using onednn::Step;
-using Forward = dnnl::deconvolution_forward;
 
 /// weight [C, O/groups, K…] as oneDNN has it: [(groups,) O, C, K…], each of one group.
 Tensor swapped(const Tensor& weight, int64_t groups) {
@@ -54,26 +53,19 @@ bool lower_primitive(const ConvTranspose& op, LowerCall& call, Layout layout) {
   const Sizes extra =
       per_axis(ConvTranspose::kName, "output_padding", op.output_padding, end.size(), 0, 0);
   for (size_t i = 0; i < end.size(); ++i) end[i] -= extra[i];
-  dnnl::primitive_attr attr;
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  try {
-    const Forward::desc desc(dnnl::prop_kind::forward_inference,
-                             dnnl::algorithm::deconvolution_direct, src, weights, bias, dst,
-                             window.stride, window.gaps, window.begin, end);
-    const Forward::primitive_desc pd(desc, attr, onednn::engine());
-    if (is_slow(pd.impl_info_str())) return false;
-    Step step{.what = fmt::format("transposed conv, {} -> {}", x[1], call.out_type().shape[1])};
-    step.in = {call.in(0, form)};
-    if (has_bias) step.in.push_back(call.in(2, {DType::kF32, Layout::kPlain}));
-    step.ways.push_back(
-        convolution_way<Forward>(pd, step.in.size(), call.packed(weight, pd.weights_desc()),
-                                 has_bias ? std::optional<size_t>(1) : std::nullopt));
-    step.out = {call.out(0, form)};
-    call.step(std::move(step));
-    return true;
-  } catch (const dnnl::error&) {
-    return false;
-  }
+  const auto found = onednn::implementations<dnnl::deconvolution_forward>(
+      1, {}, dnnl::prop_kind::forward_inference, dnnl::algorithm::deconvolution_direct, src,
+      weights, bias, dst, window.stride, window.gaps, window.begin, end);
+  if (found.empty() || onednn::is_slow(found[0].name())) return false;
+  Step step{.what = fmt::format("transposed conv, {} -> {}", x[1], call.out_type().shape[1])};
+  step.in = {call.in(0, form)};
+  if (has_bias) step.in.push_back(call.in(2, {DType::kF32, Layout::kPlain}));
+  step.ways.push_back(convolution_way(found[0], step.in.size(),
+                                      call.packed(weight, found[0].wants(DNNL_ARG_WEIGHTS)),
+                                      has_bias ? std::optional<size_t>(1) : std::nullopt));
+  step.out = {call.out(0, form)};
+  call.step(std::move(step));
+  return true;
 }
 
 /// Up to three axes, those that are missing in front of one element.

@@ -20,7 +20,6 @@ using onednn::LowerCall;
 using onednn::Pointers;
 using onednn::Ref;
 using onednn::Step;
-using Forward = dnnl::convolution_forward;
 
 int64_t filled(int64_t channels) {
   return onednn::channel_blocks(channels) * onednn::channel_block();
@@ -106,23 +105,20 @@ void lower_patchwise(const ConvTranspose&, LowerCall& call) {
   const auto type = onednn::to_dnnl(form.dtype);
   const memory::desc bias = has_bias ? desc_of({patches[1]}, {}) : memory::desc();
   const Sizes ones(kernel.size(), 1), zeros(kernel.size(), 0);
-  const Forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
-                           desc_of(x, form),
-                           memory::desc(product.shape(), type, memory::format_tag::any), bias,
-                           desc_of(patches, form), ones, zeros, zeros, zeros);
   const auto posts = onednn::post_ops(
       call, {.dims = patches, .form = form, .channel = 1, .operands = has_bias ? 2U : 1U});
-  dnnl::primitive_attr attr;
-  attr.set_post_ops(posts.ops);
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const Forward::primitive_desc pd(desc, attr, onednn::engine());
+  const auto found = onednn::implementations<dnnl::convolution_forward>(
+      1, posts.ops, dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+      desc_of(x, form), memory::desc(product.shape(), type, memory::format_tag::any), bias,
+      desc_of(patches, form), ones, zeros, zeros, zeros);
+  if (found.empty()) call.give_up("oneDNN has no kernel for its product");
 
   Step step{.what = fmt::format("transposed conv as a product, {} -> {}{}", x[1], out, posts.text)};
   step.in = {call.in(0, form)};
   if (has_bias) step.in.push_back(call.constant(repeated(call.known(2), places)));
-  step.ways.push_back(convolution_way<Forward>(pd, step.in.size(),
-                                               call.packed(product, pd.weights_desc()),
-                                               has_bias ? std::optional<size_t>(1) : std::nullopt));
+  step.ways.push_back(convolution_way(found[0], step.in.size(),
+                                      call.packed(product, found[0].wants(DNNL_ARG_WEIGHTS)),
+                                      has_bias ? std::optional<size_t>(1) : std::nullopt));
   const Ref made = call.temporary(patches, form);
   step.out = {made};
   call.step(std::move(step));

@@ -6,14 +6,15 @@
 #include "rung/ops/kernel.h"
 #include "rung/ops/matrix_offsets.h"
 #include "rung/ops/post_ops.h"
+#include "rung/ops/primitives.h"
 
 namespace rung::ops {
 namespace {
 
 using onednn::Form;
+using onednn::Implementation;
 using onednn::LowerCall;
 using onednn::PostOps;
-using onednn::PrimitiveArg;
 using onednn::Ref;
 using onednn::Step;
 using onednn::Way;
@@ -32,8 +33,8 @@ Shape swapped(Shape shape) {
   return shape;
 }
 
-dnnl::memory::desc with_last_axes_swapped(const dnnl::memory::desc& desc) {
-  std::vector<int> axes(static_cast<size_t>(desc.data.ndims));
+dnnl::memory::desc with_last_axes_swapped(const dnnl::memory::desc& desc, size_t rank) {
+  std::vector<int> axes(rank);
   std::iota(axes.begin(), axes.end(), 0);
   std::swap(axes.back(), axes[axes.size() - 2]);
   return desc.permute_axes(axes);
@@ -42,7 +43,7 @@ dnnl::memory::desc with_last_axes_swapped(const dnnl::memory::desc& desc) {
 // The operand b where it is not packed.
 dnnl::memory::desc lying(const Product& product, DType dtype) {
   if (!product.transposed) return onednn::desc_of(product.b, {dtype});
-  return with_last_axes_swapped(onednn::desc_of(swapped(product.b), {dtype}));
+  return with_last_axes_swapped(onednn::desc_of(swapped(product.b), {dtype}), product.b.size());
 }
 
 /// The ways of a product that oneDNN has, of which those that are needed become primitives.
@@ -63,8 +64,6 @@ class ProductRule {
                                      .channel = product.y.size() - 1,
                                      .operands = step_.in.size()});
     step_.in.insert(step_.in.end(), posts_.in.begin(), posts_.in.end());
-    attr_.set_post_ops(posts_.ops);
-    attr_.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   }
 
   void lower(const std::string& what) {
@@ -110,60 +109,52 @@ class ProductRule {
                                 dnnl::memory::format_tag::any);
     };
     if (known_.defined()) {
-      add_matmul(any(), 1);
+      add_matmul(any(), Weights::kPacked, 1);
       if (product_.b.size() == 2) add_inner_product();
     }
-    add_matmul(lying(product_, form_.dtype), 2);
+    add_matmul(lying(product_, form_.dtype), Weights::kLying, 2);
+    if (candidates_.empty()) call_.give_up("oneDNN has no kernel for this product");
   }
 
-  // oneDNN's first `count` implementations; its reference one only where there is no other.
-  void add_matmul(const dnnl::memory::desc& b, size_t count) {
+  // oneDNN's first `count` implementations; a slow one only where there is no other.
+  void add_matmul(const dnnl::memory::desc& b, Weights weights, size_t count) {
     Shape bias_dims(product_.y.size(), 1);
     bias_dims.back() = product_.y.back();
-    const dnnl::matmul::desc desc(source(), b, bias(bias_dims), result());
-    dnnl::matmul::primitive_desc found(desc, attr_, onednn::engine());
-    do {
-      const std::string name = std::string("matmul ") + found.impl_info_str();
-      const bool reference = name.find("ref") != std::string::npos;
-      const auto weights =
-          b.data.format_kind == dnnl_format_kind_any ? Weights::kPacked : Weights::kLying;
+    const auto found = onednn::implementations<dnnl::matmul>(count, posts_.ops, source(), b,
+                                                             bias(bias_dims), result());
+    for (const Implementation& it : found) {
+      const std::string name = "matmul " + it.name();
       const bool same = std::any_of(candidates_.begin(), candidates_.end(),
-                                    [&](const Candidate& it) { return it.name == name; });
-      if (same || (reference && !candidates_.empty())) continue;
-      candidates_.push_back({name, [this, found, name, weights] {
-                               return way(name, found, dnnl::matmul(found), weights);
-                             }});
-      if (--count == 0) break;
-    } while (found.next_impl());
+                                    [&](const Candidate& other) { return other.name == name; });
+      if (same || (onednn::is_slow(name) && !candidates_.empty())) continue;
+      candidates_.push_back({name, [this, it, name, weights] { return way(name, it, weights); }});
+    }
   }
 
   void add_inner_product() {
     const auto any = dnnl::memory::desc(swapped(product_.b), onednn::to_dnnl(form_.dtype),
                                         dnnl::memory::format_tag::any);
-    const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, source(), any,
-                                                 bias({product_.y.back()}), result());
-    const dnnl::inner_product_forward::primitive_desc found(desc, attr_, onednn::engine(), true);
-    if (!found) return;
-    const std::string name = std::string("inner_product ") + found.impl_info_str();
+    const auto found = onednn::implementations<dnnl::inner_product_forward>(
+        1, posts_.ops, dnnl::prop_kind::forward_inference, source(), any, bias({product_.y.back()}),
+        result());
+    if (found.empty()) return;
+    const std::string name = "inner_product " + found[0].name();
     if (name.find("brgemm") == std::string::npos) return;  // the others are matmul's gemm
-    candidates_.push_back({name, [this, found, name] {
-                             return way(name, found, dnnl::inner_product_forward(found),
-                                        Weights::kPackedSwapped);
-                           }});
+    candidates_.push_back(
+        {name, [this, it = found[0], name] { return way(name, it, Weights::kPackedSwapped); }});
   }
 
-  template <typename Description>
-  Way way(const std::string& name, const Description& made, dnnl::primitive primitive,
-          Weights weights) {
-    Way way{.name = name, .primitive = std::move(primitive)};
-    way.scratch = static_cast<int64_t>(made.scratchpad_desc().get_size());
-    if (known_.defined()) way.constants.push_back(weights_in(made.weights_desc(), weights));
-    way.args = posts_.args;
-    way.args.push_back({DNNL_ARG_SRC, 0, made.src_desc()});
-    way.args.push_back(
-        {DNNL_ARG_WEIGHTS, known_.defined() ? step_.in.size() : 1, made.weights_desc()});
-    if (bias_at_) way.args.push_back({DNNL_ARG_BIAS, *bias_at_, made.bias_desc()});
-    way.args.push_back({DNNL_ARG_DST, step_.in.size() + way.constants.size(), made.dst_desc()});
+  Way way(const std::string& name, const Implementation& made, Weights weights) {
+    const size_t inputs = step_.in.size(), constants = known_.defined() ? 1 : 0;
+    std::vector<std::pair<int, size_t>> operands = {
+        {DNNL_ARG_SRC, 0},
+        {DNNL_ARG_WEIGHTS, known_.defined() ? inputs : 1},
+        {DNNL_ARG_DST, inputs + constants}};
+    if (bias_at_) operands.emplace_back(DNNL_ARG_BIAS, *bias_at_);
+    Way way = made.way(operands);
+    way.name = name;
+    way.args.insert(way.args.end(), posts_.args.begin(), posts_.args.end());
+    if (known_.defined()) way.constants = {weights_in(made.wants(DNNL_ARG_WEIGHTS), weights)};
     return way;
   }
 
@@ -172,7 +163,7 @@ class ProductRule {
     const Shape lies = product_.transposed ? swapped(product_.b) : product_.b;
     const bool turned = product_.transposed != (weights == Weights::kPackedSwapped);
     return call_.packed({known_.dtype(), lies, known_.storage()},
-                        turned ? with_last_axes_swapped(as) : as);
+                        turned ? with_last_axes_swapped(as, product_.b.size()) : as);
   }
 
   const Product& product_;
@@ -182,7 +173,6 @@ class ProductRule {
   Step step_;
   std::optional<size_t> bias_at_;
   PostOps posts_;
-  dnnl::primitive_attr attr_;
   std::vector<Candidate> candidates_;
 };
 

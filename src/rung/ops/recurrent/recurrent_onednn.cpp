@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "rung/ops/kernel.h"
-#include "rung/ops/onednn.h"
+#include "rung/ops/primitives.h"
 #include "rung/ops/recurrent/lstm_way.h"
 
 namespace rung::ops {
@@ -88,30 +88,22 @@ struct Cells {
   Desc state_in;  ///< of no axes where the state starts at zero
   Desc state;
 
-  template <typename F>
-  auto with_description(const F& use) const {
+  /// Empty where oneDNN has none.
+  std::vector<onednn::Implementation> implementations() const {
     constexpr auto kKind = dnnl::prop_kind::forward_inference;
-    dnnl::primitive_attr attr;
-    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const auto& engine = onednn::engine();
     if (cell == Cell::kLstm) {
-      const dnnl::lstm_forward::desc desc(kKind, direction, x, state_in, state_in, weights_x,
-                                          weights_h, bias, y, state, state);
-      const dnnl::lstm_forward::primitive_desc made(desc, attr, engine);
-      return use(made, dnnl::lstm_forward(made));
+      return onednn::implementations<dnnl::lstm_forward>(1, {}, kKind, direction, x, state_in,
+                                                         state_in, weights_x, weights_h, bias, y,
+                                                         state, state);
     }
     if (cell == Cell::kGru) {
-      const dnnl::lbr_gru_forward::desc desc(kKind, direction, x, state_in, weights_x, weights_h,
-                                             bias, y, state);
-      const dnnl::lbr_gru_forward::primitive_desc made(desc, attr, engine);
-      return use(made, dnnl::lbr_gru_forward(made));
+      return onednn::implementations<dnnl::lbr_gru_forward>(1, {}, kKind, direction, x, state_in,
+                                                            weights_x, weights_h, bias, y, state);
     }
     const auto function =
         cell == Cell::kRnnTanh ? dnnl::algorithm::eltwise_tanh : dnnl::algorithm::eltwise_relu;
-    const dnnl::vanilla_rnn_forward::desc desc(kKind, function, direction, x, state_in, weights_x,
-                                               weights_h, bias, y, state);
-    const dnnl::vanilla_rnn_forward::primitive_desc made(desc, attr, engine);
-    return use(made, dnnl::vanilla_rnn_forward(made));
+    return onednn::implementations<dnnl::vanilla_rnn_forward>(
+        1, {}, kKind, function, direction, x, state_in, weights_x, weights_h, bias, y, state);
   }
 };
 
@@ -251,28 +243,24 @@ class RecurrentRule {
     const Cells cells = this->cells(packed ? Tag::any : Tag::ldigo);
     const Tensor weights_x = transposed_weights(weights.x, op_.cell, layer_.width, layer_.hidden);
     const Tensor weights_h = transposed_weights(weights.h, op_.cell, layer_.hidden, layer_.hidden);
-    return cells.with_description([&](const auto& made, dnnl::primitive primitive) {
-      Way way{.name = std::string(name), .primitive = std::move(primitive)};
-      way.scratch = static_cast<int64_t>(made.scratchpad_desc().get_size());
-      const auto as_constant = [&](const Tensor& value, const Desc& as) {
-        return packed ? call_.packed(value, as) : call_.constant(value);
-      };
-      way.constants = {as_constant(weights_x, made.weights_layer_desc()),
-                       as_constant(weights_h, made.weights_iter_desc())};
-      const size_t first = step.in.size(), out = first + 2;
-      way.args = {{DNNL_ARG_SRC_LAYER, 0, cells.x},
-                  {DNNL_ARG_BIAS, 1, cells.bias},
-                  {DNNL_ARG_WEIGHTS_LAYER, first, made.weights_layer_desc()},
-                  {DNNL_ARG_WEIGHTS_ITER, first + 1, made.weights_iter_desc()},
-                  {DNNL_ARG_DST_LAYER, out, cells.y},
-                  {DNNL_ARG_DST_ITER, out + 1, cells.state}};
-      if (lstm_) way.args.push_back({DNNL_ARG_DST_ITER_C, out + 2, cells.state});
-      if (op_.has_state) {
-        way.args.push_back({DNNL_ARG_SRC_ITER, 2, cells.state});
-        if (lstm_) way.args.push_back({DNNL_ARG_SRC_ITER_C, 3, cells.state});
-      }
-      return way;
-    });
+    const auto found = cells.implementations();
+    if (found.empty()) call_.give_up("oneDNN has no kernel for these cells");
+    const size_t first = step.in.size(), out = first + 2;
+    std::vector<std::pair<int, size_t>> operands = {
+        {DNNL_ARG_SRC_LAYER, 0},         {DNNL_ARG_BIAS, 1},
+        {DNNL_ARG_WEIGHTS_LAYER, first}, {DNNL_ARG_WEIGHTS_ITER, first + 1},
+        {DNNL_ARG_DST_LAYER, out},       {DNNL_ARG_DST_ITER, out + 1}};
+    if (lstm_) operands.emplace_back(DNNL_ARG_DST_ITER_C, out + 2);
+    if (op_.has_state) operands.emplace_back(DNNL_ARG_SRC_ITER, 2);
+    if (op_.has_state && lstm_) operands.emplace_back(DNNL_ARG_SRC_ITER_C, 3);
+    Way way = found[0].way(operands);
+    way.name = name;
+    const auto as_constant = [&](const Tensor& value, int arg) {
+      return packed ? call_.packed(value, found[0].wants(arg)) : call_.constant(value);
+    };
+    way.constants = {as_constant(weights_x, DNNL_ARG_WEIGHTS_LAYER),
+                     as_constant(weights_h, DNNL_ARG_WEIGHTS_ITER)};
+    return way;
   }
 
   const Recurrent& op_;
