@@ -32,7 +32,7 @@ struct Said {
 };
 
 /// A node, the types of its inputs, what is said of its outputs, and where to say it of its inputs.
-struct Call {
+struct RoleCall {
   const Graph& graph;
   const Node& node;
   std::vector<Said>& of_node;  ///< its outputs
@@ -51,31 +51,31 @@ struct Call {
 
 // --- ops that say something
 
-void say_map(const Call& c) {
+void say_map(const RoleCall& c) {
   if (c.type(0).rank() > 2) c.say(0, map_roles(c.type(0).rank()));
   if (c.type(0).rank() == 2) c.say(0, vector_roles());
 }
-void say(const ops::Conv&, const Call& c) { say_map(c); }
-void say(const ops::ConvTranspose&, const Call& c) { say_map(c); }
-void say(const ops::BatchNorm&, const Call& c) { say_map(c); }
-void say(const ops::GroupNorm&, const Call& c) { say_map(c); }
-void say(const ops::InstanceNorm&, const Call& c) { say_map(c); }
-void say(const ops::Pool&, const Call& c) { say_map(c); }
-void say(const ops::AdaptivePool&, const Call& c) { say_map(c); }
-void say(const ops::Resize&, const Call& c) { say_map(c); }
-void say(const ops::TokensToMap&, const Call& c) {
+void say(const ops::Conv&, const RoleCall& c) { say_map(c); }
+void say(const ops::ConvTranspose&, const RoleCall& c) { say_map(c); }
+void say(const ops::BatchNorm&, const RoleCall& c) { say_map(c); }
+void say(const ops::GroupNorm&, const RoleCall& c) { say_map(c); }
+void say(const ops::InstanceNorm&, const RoleCall& c) { say_map(c); }
+void say(const ops::Pool&, const RoleCall& c) { say_map(c); }
+void say(const ops::AdaptivePool&, const RoleCall& c) { say_map(c); }
+void say(const ops::Resize&, const RoleCall& c) { say_map(c); }
+void say(const ops::TokensToMap&, const RoleCall& c) {
   c.say(0, sequence_roles());
   c.say(1, map_roles(4));
 }
-void say(const ops::Recurrent& op, const Call& c) {
+void say(const ops::Recurrent& op, const RoleCall& c) {
   c.say(0, op.batch_first ? sequence_roles() : Roles{Role::kTime, Role::kBatch, Role::kFeature});
 }
-void say(const ops::Embedding&, const Call& c) {
+void say(const ops::Embedding&, const RoleCall& c) {
   if (c.type(0).rank() == 2) c.say(0, {Role::kBatch, Role::kTime});
 }
 
 // Features last; what is in front is as in the output. Three axes are a sequence.
-void say_features(const Call& c, const Roles& out) {
+void say_features(const RoleCall& c, const Roles& out) {
   const size_t rank = c.type(0).rank();
   Roles roles = out;
   roles.resize(rank, Role::kNone);
@@ -84,39 +84,39 @@ void say_features(const Call& c, const Roles& out) {
   if (rank == 2) c.say(0, vector_roles());
   if (rank == 3 && roles[0] == Role::kNone && roles[1] == Role::kNone) c.say(0, sequence_roles());
 }
-void say(const ops::Linear&, const Call& c) { say_features(c, c.out()); }
-void say(const ops::LayerNorm& op, const Call& c) {
+void say(const ops::Linear&, const RoleCall& c) { say_features(c, c.out()); }
+void say(const ops::LayerNorm& op, const RoleCall& c) {
   if (op.axes == 1) say_features(c, c.out());
   if (op.axes != 1) c.say(0, c.out());
 }
-void say(const ops::MatMul&, const Call& c) {
+void say(const ops::MatMul&, const RoleCall& c) {
   const bool weight = c.graph.op_as<ops::Param>(c.node.inputs[1].node) != nullptr;
   if (weight && c.type(1).rank() == 2 && c.type(0).rank() > 1) say_features(c, c.out());
 }
 
 // --- ops that keep, turn or merge axes
 
-void say_same(const Call& c) { c.say(0, c.out()); }
+void say_same(const RoleCall& c) { c.say(0, c.out()); }
 
-void say_broadcast(const Call& c) {
+void say_broadcast(const RoleCall& c) {
   const Shape& shape = c.node.types[0].shape;
   for (size_t input = 0; input < c.node.inputs.size(); ++input) {
     if (c.type(input).rank() != shape.size()) continue;
     c.say(input, c.out());
   }
 }
-void say(const ops::Binary&, const Call& c) { say_broadcast(c); }
-void say(const ops::Where&, const Call& c) { say_broadcast(c); }
-void say(const ops::Concat&, const Call& c) { say_broadcast(c); }
+void say(const ops::Binary&, const RoleCall& c) { say_broadcast(c); }
+void say(const ops::Where&, const RoleCall& c) { say_broadcast(c); }
+void say(const ops::Concat&, const RoleCall& c) { say_broadcast(c); }
 
-void say(const ops::Split& op, const Call& c) {
+void say(const ops::Split& op, const RoleCall& c) {
   for (size_t port = 0; port < op.sizes.size(); ++port) c.say(0, c.out(port));
 }
-void say(const ops::Transpose& op, const Call& c) {
+void say(const ops::Transpose& op, const RoleCall& c) {
   const size_t rank = c.type(0).rank();
   for (size_t i = 0; i < rank; ++i) c.in(0).say(resolve_axis(op.order[i], rank), c.out()[i]);
 }
-void say(const ops::Flatten& op, const Call& c) {
+void say(const ops::Flatten& op, const RoleCall& c) {
   const size_t rank = c.type(0).rank();
   const size_t first = resolve_axis(op.first, rank), last = resolve_axis(op.last, rank);
   for (size_t i = 0; i < rank; ++i) {
@@ -127,7 +127,7 @@ void say(const ops::Flatten& op, const Call& c) {
     if (tokens && c.out()[first] == Role::kTime) c.in(0).say(i, Role::kSpace);
   }
 }
-void say(const ops::Reshape&, const Call& c) {
+void say(const ops::Reshape&, const RoleCall& c) {
   const Shape &from = c.type(0).shape, &to = c.node.types[0].shape;
   const size_t common = std::min(from.size(), to.size());
   size_t front = 0;
@@ -140,7 +140,7 @@ void say(const ops::Reshape&, const Call& c) {
 }
 
 // The axes of x that are not in `gone`, in order, are those of the output.
-void say_left(const Call& c, const ops::Sizes& gone, bool kept) {
+void say_left(const RoleCall& c, const ops::Sizes& gone, bool kept) {
   const size_t rank = c.type(0).rank();
   std::vector<bool> marked(rank, gone.empty());
   for (const int64_t axis : gone) marked[resolve_axis(axis, rank)] = true;
@@ -149,8 +149,8 @@ void say_left(const Call& c, const ops::Sizes& gone, bool kept) {
     c.in(0).say(i, c.out()[next++]);
   }
 }
-void say(const ops::Squeeze& op, const Call& c) { say_left(c, op.axes, false); }
-void say(const ops::Reduce& op, const Call& c) {
+void say(const ops::Squeeze& op, const RoleCall& c) { say_left(c, op.axes, false); }
+void say(const ops::Reduce& op, const RoleCall& c) {
   say_left(c, op.axes, op.keep_axes);
   // Map pooled to a vector: over all axes between batch and channels, these are places.
   const size_t rank = c.type(0).rank();
@@ -163,7 +163,7 @@ void say(const ops::Reduce& op, const Call& c) {
     c.say(0, {Role::kBatch, Role::kSpace, Role::kSpace, Role::kChannel});
   }
 }
-void say(const ops::Unsqueeze& op, const Call& c) {
+void say(const ops::Unsqueeze& op, const RoleCall& c) {
   const size_t rank = c.node.types[0].rank();
   std::vector<bool> added(rank, false);
   for (const int64_t axis : op.axes) added[resolve_axis(axis, rank)] = true;
@@ -171,39 +171,39 @@ void say(const ops::Unsqueeze& op, const Call& c) {
     if (!added[i]) c.in(0).say(next++, c.out()[i]);
   }
 }
-void say(const ops::Expand&, const Call& c) {
+void say(const ops::Expand&, const RoleCall& c) {
   const size_t more = c.node.types[0].rank() - c.type(0).rank();
   for (size_t i = 0; i < c.type(0).rank(); ++i) c.in(0).say(i, c.out()[i + more]);
 }
 
-void say(const ops::ResizeLike&, const Call& c) { say_same(c); }
-void say(const ops::CropLike&, const Call& c) { say_same(c); }
-void say(const ops::PadLike&, const Call& c) { say_same(c); }
-void say(const ops::Pad&, const Call& c) { say_same(c); }
-void say(const ops::Slice&, const Call& c) { say_same(c); }
-void say(const ops::Softmax&, const Call& c) { say_same(c); }
-void say(const ops::Unary&, const Call& c) { say_same(c); }
-void say(const ops::LeakyRelu&, const Call& c) { say_same(c); }
-void say(const ops::Elu&, const Call& c) { say_same(c); }
-void say(const ops::Gelu&, const Call& c) { say_same(c); }
-void say(const ops::Softplus&, const Call& c) { say_same(c); }
-void say(const ops::Clamp&, const Call& c) { say_same(c); }
-void say(const ops::PRelu&, const Call& c) { say_same(c); }
-void say(const ops::Dropout&, const Call& c) { say_same(c); }
-void say(const ops::Cast&, const Call& c) { say_same(c); }
-void say(const ops::Detach&, const Call& c) { say_same(c); }
-void say(const ops::Attention&, const Call& c) { say_same(c); }
+void say(const ops::ResizeLike&, const RoleCall& c) { say_same(c); }
+void say(const ops::CropLike&, const RoleCall& c) { say_same(c); }
+void say(const ops::PadLike&, const RoleCall& c) { say_same(c); }
+void say(const ops::Pad&, const RoleCall& c) { say_same(c); }
+void say(const ops::Slice&, const RoleCall& c) { say_same(c); }
+void say(const ops::Softmax&, const RoleCall& c) { say_same(c); }
+void say(const ops::Unary&, const RoleCall& c) { say_same(c); }
+void say(const ops::LeakyRelu&, const RoleCall& c) { say_same(c); }
+void say(const ops::Elu&, const RoleCall& c) { say_same(c); }
+void say(const ops::Gelu&, const RoleCall& c) { say_same(c); }
+void say(const ops::Softplus&, const RoleCall& c) { say_same(c); }
+void say(const ops::Clamp&, const RoleCall& c) { say_same(c); }
+void say(const ops::PRelu&, const RoleCall& c) { say_same(c); }
+void say(const ops::Dropout&, const RoleCall& c) { say_same(c); }
+void say(const ops::Cast&, const RoleCall& c) { say_same(c); }
+void say(const ops::Detach&, const RoleCall& c) { say_same(c); }
+void say(const ops::Attention&, const RoleCall& c) { say_same(c); }
 
 // --- nothing follows
 
-void say(const ops::Input&, const Call&) {}
-void say(const ops::Param&, const Call&) {}
-void say(const ops::Constant&, const Call&) {}
-void say(const ops::Stack&, const Call&) {}
-void say(const ops::Gather&, const Call&) {}
-void say(const ops::FullLike&, const Call&) {}
-void say(const ops::ArangeLike&, const Call&) {}
-void say(const ops::Opaque&, const Call&) {}
+void say(const ops::Input&, const RoleCall&) {}
+void say(const ops::Param&, const RoleCall&) {}
+void say(const ops::Constant&, const RoleCall&) {}
+void say(const ops::Stack&, const RoleCall&) {}
+void say(const ops::Gather&, const RoleCall&) {}
+void say(const ops::FullLike&, const RoleCall&) {}
+void say(const ops::ArangeLike&, const RoleCall&) {}
+void say(const ops::Opaque&, const RoleCall&) {}
 
 bool says_nothing(const Roles& roles) {
   return std::all_of(roles.begin(), roles.end(), [](Role role) { return role == Role::kNone; });
@@ -220,7 +220,7 @@ InputRoles roles_from_readers(const Graph& graph) {
   for (size_t i = graph.size(); i-- > 0;) {
     const Node& node = graph.nodes()[i];
     if (node.inputs.empty()) continue;
-    const Call call{graph, node, all[i], all};
+    const RoleCall call{graph, node, all[i], all};
     std::visit([&](const auto& op) { say(op, call); }, node.op);
   }
   InputRoles out;
