@@ -49,6 +49,10 @@ void check(const BenchCommand& command) {
     fail_user("--runs {}: from 1 to 100000", command.runs);
   }
   if (command.batch && *command.batch < 1) fail_user("--batch {}: 1 or more", *command.batch);
+  const auto& all = command.precisions;
+  if (command.compiling.fast_bf16 && std::find(all.begin(), all.end(), "bf16") == all.end()) {
+    fail_user("--fast-bf16: the precision is {}; give --precision bf16 too", join(all, ", "));
+  }
 }
 
 /// The graph with that many examples in every input.
@@ -115,6 +119,7 @@ class Bench {
   void add_program(const std::string& precision) {
     ProgramOptions compiling = command_.compiling;
     compiling.precision = precision;
+    compiling.fast_bf16 = compiling.fast_bf16 && precision == "bf16";
     const CompileOptions options = compile_options(compiling);
     const auto start = std::chrono::steady_clock::now();
     auto entrant = std::make_unique<Entrant>(

@@ -15,11 +15,20 @@ CompileOptions compile_options(const ProgramOptions& options) {
     fail_user("--plan-seconds {}: a number of 0 or more", options.budget_s);
   }
   CompileOptions made{.precision = precision_from_name(options.precision),
+                      .fast_bf16 = options.fast_bf16,
                       .threads = options.threads,
                       .measure = !options.deterministic,
                       .budget_s = options.budget_s,
                       .cache = {},
                       .fallback = torch_fallback()};
+  if (made.fast_bf16 && made.precision != Precision::kBf16) {
+    fail_user("--fast-bf16: the precision is {}; give --precision bf16 too", options.precision);
+  }
+  if (made.fast_bf16 && !made.measure) {
+    fail_user(
+        "--fast-bf16: its kernels are taken where they were measured to be faster, and "
+        "--deterministic-plan measures nothing; leave out one of them");
+  }
   if (options.cache.empty()) {
     made.cache = CompileOptions::default_plan_cache();
   } else if (options.cache != kNoCache) {

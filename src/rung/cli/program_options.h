@@ -13,12 +13,13 @@ namespace rung::cli {
 /// How a verb compiles a network, as given.
 struct ProgramOptions {
   std::string precision = "fp32";
+  bool fast_bf16 = false;
   int threads = 0;             ///< 0: every core that the process may use
   bool deterministic = false;  ///< nothing is measured
   std::string cache = {};      ///< empty: the usual file; "none": nothing is remembered
   double budget_s = 5;
 };
-/// --deterministic-plan, --plan-cache and --plan-seconds.
+/// --fast-bf16, --deterministic-plan, --plan-cache and --plan-seconds.
 void add_plan_options(CLI::App& verb, ProgramOptions& options);
 /// These, --precision and --threads.
 void add_program_options(CLI::App& verb, ProgramOptions& options);

@@ -57,6 +57,11 @@ void check_all_given(const Graph& graph, const Inputs& inputs) {
 
 void check_program_options(const RunOptions& options) {
   if (!options.program) {
+    if (options.compiling.fast_bf16) {
+      fail_user(
+          "--fast-bf16: it is a choice of compiled programs; give --program, and --precision "
+          "bf16");
+    }
     if (options.compiling.precision == "fp32") return;
     fail_user("--precision {}: LibTorch runs the network in the types of its file; give --program",
               options.compiling.precision);

@@ -167,6 +167,8 @@ class LowerCall {
   virtual std::optional<std::string> chosen_way(const std::string& key) const = 0;
   /// Whether ways may be measured; where not, the first one stands.
   virtual bool measures() const = 0;
+  /// Whether bf16 may take ways whose error is some roundings more: CompileOptions::fast_bf16.
+  virtual bool fast_bf16() const = 0;
 
   /// Throws: there is no kernel for this. The whole program's reasons are reported together.
   [[noreturn]] void give_up(const std::string& reason);

@@ -65,12 +65,22 @@ struct LeftSide {
   int64_t row, block, blocks;
 };
 
-/// c[kR][32] = the sums over all channels of kR rows and 32 packed columns.
+/// Where the sums of a product go: rows `row` and blocks of 16 columns `column` elements apart.
+struct Sums {
+  float* data;
+  int64_t row = kWide, column = kLanes;
+  bool more = false;  ///< they are added to what is there
+};
+
+/// The sums over all channels of kR rows and 32 packed columns.
 template <int64_t kR, typename T>
-RUNG_WIDE void multiply(const LeftSide<T>& left, const T* b, float* c) {
+RUNG_WIDE void multiply(const LeftSide<T>& left, const T* b, const Sums& c) {
   __m512 sums[kR][kColumns];
-  for (auto& row : sums) {
-    for (auto& sum : row) sum = _mm512_setzero_ps();
+#pragma GCC unroll 12
+  for (int64_t r = 0; r < kR; ++r) {
+    const float* from = c.data + r * c.row;
+    sums[r][0] = c.more ? _mm512_load_ps(from) : _mm512_setzero_ps();
+    sums[r][1] = c.more ? _mm512_load_ps(from + c.column) : _mm512_setzero_ps();
   }
   const T* a = left.data;
   for (int64_t block = 0; block < left.blocks; ++block, a += left.block) {
@@ -84,13 +94,13 @@ RUNG_WIDE void multiply(const LeftSide<T>& left, const T* b, float* c) {
   }
 #pragma GCC unroll 12
   for (int64_t r = 0; r < kR; ++r) {
-    _mm512_store_ps(c + r * kWide, sums[r][0]);
-    _mm512_store_ps(c + r * kWide + kLanes, sums[r][1]);
+    _mm512_store_ps(c.data + r * c.row, sums[r][0]);
+    _mm512_store_ps(c.data + r * c.row + c.column, sums[r][1]);
   }
 }
 /// The same for 1 to kRows rows.
 template <typename T, int64_t kR = kRows>
-RUNG_WIDE void multiply(const LeftSide<T>& left, const T* b, float* c, int64_t rows) {
+RUNG_WIDE void multiply(const LeftSide<T>& left, const T* b, const Sums& c, int64_t rows) {
   if constexpr (kR > 0) {
     if (rows == kR) return multiply<kR>(left, b, c);
     multiply<T, kR - 1>(left, b, c, rows);

@@ -4,18 +4,16 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "rung/base/error.h"
 #include "rung/base/rng.h"
-#include "rung/base/temp_folder.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/module.h"
 #include "rung/exec/onednn/program.h"
 #include "rung/ops/kernel.h"
+#include "support/every_way.h"
 
 namespace rung {
 namespace {
@@ -132,49 +130,27 @@ double relative_rms(const at::Tensor& got, const at::Tensor& want) {
   return (got - want).square().mean().sqrt().item<double>() / std::max(scale, 1e-6);
 }
 
-/// Programs in which every step of several ways takes the first, the second, … of them, through a
-/// cache that says so.
+/// Every way's program is right.
 void check(const Drawn& drawn, int threads, Precision precision, double bound,
            std::set<std::string>& seen) {
   const std::vector<Tensor> want = run_eagerly(drawn.model, drawn.inputs);
-  const TempFolder folder;
-  const auto file = folder.path() / "plans.json";
-  CompileOptions options{
-      .precision = precision, .threads = threads, .budget_s = 0.01, .cache = file};
-  const CompileReport measured = compile(drawn.model, options).report();
-  size_t most = 1;
-  for (const auto& step : measured.steps) most = std::max(most, step.considered.size());
-  const auto all =
-      std::filesystem::exists(file) ? nlohmann::json::parse(std::ifstream(file)) : nlohmann::json();
-  for (size_t way = 0; way < most; ++way) {
-    auto plans = all;
-    for (auto& [machine, keys] : plans.items()) {
-      for (auto& [key, chosen] : keys.items()) {
-        for (const auto& step : measured.steps) {
-          if (step.considered.empty() || chosen != step.way) continue;
-          const std::string& text = step.considered[way % step.considered.size()];
-          if (key.starts_with(step.what))
-            chosen = text.substr(0, text.rfind(' ', text.rfind(' ') - 1));
-        }
-      }
-    }
-    if (!plans.is_null()) std::ofstream(file) << plans.dump();
-    const Program program = compile(drawn.model, options);
+  const CompileOptions options{.precision = precision, .threads = threads};
+  testing::with_every_way(drawn.model, options, [&](const Program& program) {
+    std::string ways;
     for (const auto& step : program.report().steps) {
       const bool strided = step.what.find(" / 2") != std::string::npos;
       seen.insert(step.way + (strided ? " / 2" : ""));
+      ways += "\n  " + step.what + ": " + step.way;
     }
-    std::string ways;
-    for (const auto& step : program.report().steps) ways += "\n  " + step.what + ": " + step.way;
     const std::vector<Tensor> got = program.run(drawn.inputs);
     ASSERT_EQ(got.size(), want.size());
     for (size_t i = 0; i < got.size(); ++i) {
       ASSERT_LE(relative_rms(to_torch(got[i]), to_torch(want[i])), bound) << drawn.text << ways;
     }
-  }
+  });
 }
 
-class ConvolutionWays : public testing::TestWithParam<Precision> {};
+class ConvolutionWays : public ::testing::TestWithParam<Precision> {};
 
 TEST_P(ConvolutionWays, AreAllRight) {
   const bool narrow = GetParam() == Precision::kBf16;
@@ -190,6 +166,7 @@ TEST_P(ConvolutionWays, AreAllRight) {
   for (const auto* way : {"winograd 2x2", "winograd 2x2 / 2", "columns", "columns / 2"}) {
     EXPECT_TRUE(seen.contains(way)) << way;
   }
+  EXPECT_NE(narrow, seen.contains("winograd 4x4"));
   EXPECT_TRUE(narrow || seen.contains("jit:avx512_core"));
 }
 
@@ -231,7 +208,7 @@ TEST(RecurrentWays, SaturateAndKeepNan) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OneDnn, ConvolutionWays,
-                         testing::Values(Precision::kF32, Precision::kBf16));
+                         ::testing::Values(Precision::kF32, Precision::kBf16));
 
 }  // namespace
 }  // namespace rung

@@ -255,6 +255,7 @@ class Lowering::Call : public LowerCall {
     return measures() ? owner_.cache_.find(full_key(key)) : std::nullopt;
   }
   bool measures() const override { return owner_.options_.measure; }
+  bool fast_bf16() const override { return owner_.options_.fast_bf16; }
 
   /// Every output that somebody reads must have been made.
   void check_done() const {

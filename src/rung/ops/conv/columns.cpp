@@ -32,7 +32,7 @@ struct Run {
                            .row = s.stride * kLanes,
                            .block = s.in_space * kLanes,
                            .blocks = s.in_blocks};
-    multiply(left, b, sums, rows);
+    multiply(left, b, {sums}, rows);
     const int64_t here = std::min(kColumns, s.out_blocks - group * kColumns);
     for (int64_t k = 0; k < here; ++k) {
       const int64_t block = group * kColumns + k;

@@ -113,7 +113,7 @@ std::optional<onednn::BlockedConv> as_ours(const Problem& it) {
   return made;
 }
 
-/// The way that is ours, if there is one and it is not ruled out.
+/// The ways that are ours and not ruled out.
 void add_ours(Problem& it, const std::optional<std::string>& only, std::vector<Way>& ways) {
   if (!suits_ours(it)) return;
   const auto ours = as_ours(it);
@@ -124,8 +124,12 @@ void add_ours(Problem& it, const std::optional<std::string>& only, std::vector<W
   if (all_are(it.window.kernel, 1) && pixels && wanted(onednn::kColumnsWay)) {
     ways.push_back(onednn::columns_way(it.call, *ours, *it.known, first));
   }
-  if (is_3x3(it.window) && wanted(onednn::kWinogradWay)) {
-    ways.push_back(onednn::winograd_way(it.call, *ours, *it.known, first));
+  if (is_3x3(it.window) && wanted(onednn::kWinograd2x2)) {
+    ways.push_back(onednn::winograd_2x2_way(it.call, *ours, *it.known, first));
+  }
+  const bool fine = it.src.dtype == DType::kF32 || it.call.fast_bf16();
+  if (is_3x3(it.window) && ours->stride == 1 && fine && wanted(onednn::kWinograd4x4)) {
+    ways.push_back(onednn::winograd_4x4_way(it.call, *ours, *it.known, first));
   }
 }
 
@@ -139,8 +143,9 @@ std::string describe(const Problem& it) {
 
 std::string key_of(const Problem& it, const std::string& what) {
   const ConvWindow& w = it.window;
-  return fmt::format("{}{} of {} {} by {} pad {} {} stride {} dilation {}", what,
-                     it.posts.over ? " in place" : "", name(it.src.dtype),
+  const bool fast = it.src.dtype == DType::kBF16 && it.call.fast_bf16();
+  return fmt::format("{}{} of {}{} {} by {} pad {} {} stride {} dilation {}", what,
+                     it.posts.over ? " in place" : "", fast ? "fast " : "", name(it.src.dtype),
                      to_string(it.call.in_type(0).shape), to_string(it.weight), to_string(w.begin),
                      to_string(w.end), to_string(w.stride), to_string(w.gaps));
 }

@@ -68,7 +68,7 @@ struct Run {
       const int64_t rows = std::min(step, count - i);
       const LeftSide<T> left{
           .data = u + i * stride, .row = stride, .block = kLanes, .blocks = p.in_blocks};
-      multiply(left, b, sums, rows);
+      multiply(left, b, {sums}, rows);
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t image = (first + i + r) / p.space, pixel = (first + i + r) % p.space;
         for (int64_t k = 0; k < blocks_here; ++k) {
