@@ -62,7 +62,7 @@ std::vector<Ref> Draft::add(Op op, std::vector<Ref> inputs) {
     for (const Ref ref : node.inputs) in.push_back(type(ref, k));
     if (opaque != nullptr && opaque->like < 0) {  // its types are those of the first sizes
       for (const Ref ref : node.inputs) {
-        if (type(ref, k).shape != type(ref).shape) throw SizeVaries{{k}, calls_[call_].second};
+        if (type(ref, k).shape != type(ref).shape) throw SizeVaries{{k}, calls_[call_].op};
       }
     }
     try {

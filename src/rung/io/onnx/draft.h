@@ -8,6 +8,7 @@
 
 #include "rung/graph/model.h"
 #include "rung/io/onnx/importer.h"
+#include "rung/io/onnx/names.h"
 #include "rung/ops/import.h"
 
 namespace rung::onnx_import {
@@ -30,8 +31,8 @@ class Draft {
   Dims dims_of(Ref ref) const;
 
   /// From here on, nodes belong to this node of the file.
-  void begin_call(const std::string& name, const std::string& op) {
-    calls_.emplace_back(name, op);
+  void begin_call(NodeOrigin origin) {
+    calls_.push_back(std::move(origin));
     call_ = calls_.size() - 1;
   }
   /// Adds an op; all its outputs. Throws SizeRefused where only another size does not fit it.
@@ -79,6 +80,7 @@ class Draft {
   std::vector<Ref> register_node(Node node);
   Ref size_as_number(const ops::Dim& size, const std::vector<Ref>& first, std::string_view what);
   std::vector<bool> needed_for(const std::vector<std::pair<std::string, Ref>>& outputs) const;
+  std::vector<std::string> call_names(const std::vector<bool>& needed) const;
   std::vector<std::string> node_names(const std::vector<bool>& needed) const;
 
   size_t sizes_;
@@ -86,7 +88,7 @@ class Draft {
   std::vector<std::pair<size_t, size_t>> refs_;  ///< node and output
   /// Axes that vary, by their sizes.
   std::map<std::vector<int64_t>, std::vector<std::pair<Ref, int64_t>>> axes_by_size_;
-  std::vector<std::pair<std::string, std::string>> calls_{{"", ""}};  ///< name and operator
+  std::vector<NodeOrigin> calls_{{.name = {}, .op = {}}};
   size_t call_ = 0;
 };
 

@@ -33,14 +33,31 @@ std::vector<bool> Draft::needed_for(const std::vector<std::pair<std::string, Ref
   return needed;
 }
 
+/// The names of calls of which something is needed. Others, which only worked out sizes, count for
+/// nothing: exporters differ in them.
+std::vector<std::string> Draft::call_names(const std::vector<bool>& needed) const {
+  std::vector<bool> used(calls_.size(), false);
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (needed[i]) used[nodes_[i].call] = true;
+  }
+  std::vector<NodeOrigin> origins;
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    if (used[i]) origins.push_back(calls_[i]);
+  }
+  const auto names = layer_names(origins);
+  std::vector<std::string> out(calls_.size());
+  for (size_t i = 0, next = 0; i < calls_.size(); ++i) {
+    if (!used[i]) continue;
+    out[i] = names[next++];
+    if (out[i].empty()) out[i] = calls_[i].op.empty() ? "input" : in_small_letters(calls_[i].op);
+  }
+  return out;
+}
+
 /// A name for every node that is needed; calls without one are named after their operator, and the
 /// node that gives a call's result has the call's name.
 std::vector<std::string> Draft::node_names(const std::vector<bool>& needed) const {
-  auto layers = layer_names(calls_);
-  for (size_t i = 0; i < layers.size(); ++i) {
-    if (!layers[i].empty()) continue;
-    layers[i] = calls_[i].second.empty() ? "input" : in_small_letters(calls_[i].second);
-  }
+  const auto layers = call_names(needed);
   std::map<size_t, size_t> last;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (needed[i] && !is_leaf(nodes_[i].op)) last[nodes_[i].call] = i;

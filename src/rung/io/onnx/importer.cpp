@@ -1,5 +1,7 @@
 #include "rung/io/onnx/importer.h"
 
+#include <google/protobuf/unknown_field_set.h>
+
 #include <algorithm>
 #include <set>
 
@@ -58,6 +60,45 @@ std::vector<std::string> lacking(const onnx::GraphProto& graph) {
     if (node.domain().empty() && !own && ops::find_onnx_rule(op) == nullptr) out.insert(op);
   }
   return {out.begin(), out.end()};
+}
+
+/// The metadata of a node, which libonnx before 1.16 keeps as a field that it does not know.
+template <typename Node>
+std::vector<onnx::StringStringEntryProto> metadata_of(const Node& node) {
+  if constexpr (requires { node.metadata_props(); }) {
+    return {node.metadata_props().begin(), node.metadata_props().end()};
+  } else {
+    constexpr int kMetadataProps = 9;
+    std::vector<onnx::StringStringEntryProto> out;
+    const auto& fields = node.GetReflection()->GetUnknownFields(node);
+    for (int i = 0; i < fields.field_count(); ++i) {
+      const auto& field = fields.field(i);
+      const bool text = field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED;
+      onnx::StringStringEntryProto entry;
+      if (text && field.number() == kMetadataProps &&
+          entry.ParseFromString(field.length_delimited())) {
+        out.push_back(std::move(entry));
+      }
+    }
+    return out;
+  }
+}
+
+/// Where a node comes from. What an exporter made of a batch norm and the layer in front of it
+/// belongs to that layer, whose weight it reads.
+NodeOrigin origin_of(const onnx::NodeProto& node) {
+  NodeOrigin out{.name = node.name(), .op = node.op_type()};
+  for (const auto& entry : metadata_of(node)) {
+    if (entry.key() != "pkg.torch.onnx.name_scopes") continue;
+    out.modules = modules_of_scopes(entry.value());
+    const std::string weight = node.input_size() > 1 ? node.input(1) : "";
+    const bool absorbed = entry.value().find("batch_norm") != std::string::npos &&
+                          node.op_type() != "BatchNormalization";
+    constexpr std::string_view kWeight = ".weight";
+    if (!out.modules || out.modules->empty() || !absorbed || !weight.ends_with(kWeight)) continue;
+    out.modules->back() = weight.substr(0, weight.size() - kWeight.size());
+  }
+  return out;
 }
 
 /// The value of a Constant.
@@ -252,7 +293,7 @@ void Lowering::lower_nodes(const Nodes& nodes, Scope& scope) {
     onnx::NodeProto own;
     if (scope.arguments != nullptr) own = with_arguments(given, *scope.arguments);
     const onnx::NodeProto& node = scope.arguments != nullptr ? own : given;
-    draft_.begin_call(node.name(), node.op_type());
+    draft_.begin_call(origin_of(node));
     try {
       lower_node(node, scope);
     } catch (SizeVaries& varies) {

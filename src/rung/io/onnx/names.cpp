@@ -14,19 +14,24 @@ bool plain(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
 }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isdigit(c) != 0;
+  });
+}
+
 /// "Conv", "Conv_3" for the operator Conv.
 bool names_operator(std::string_view part, std::string_view op) {
   if (!part.starts_with(op)) return false;
   part.remove_prefix(op.size());
-  return part.empty() || (part[0] == '_' && part.size() > 1 &&
-                          std::all_of(part.begin() + 1, part.end(),
-                                      [](unsigned char c) { return std::isdigit(c) != 0; }));
+  return part.empty() || (part[0] == '_' && is_number(part.substr(1)));
 }
 
 /// A node's name, cut up.
 struct Path {
-  std::string module;  ///< layer1.0.conv1
-  std::string own;     ///< "conv", "conv_3": the operator's part, where there is one
+  std::string module;          ///< layer1.0.conv1
+  std::string own;             ///< "conv": the operator's part, where there is one
+  bool counted = false;        ///< the operator's part is one of several of its module
 };
 
 Path parse(const std::string& name, const std::string& op) {
@@ -37,7 +42,8 @@ Path parse(const std::string& name, const std::string& op) {
     const std::string& part = parts[i];
     if (part.empty()) continue;
     if (i + 1 == parts.size() && names_operator(part, op)) {
-      out.own = in_small_letters(part);
+      out.own = in_small_letters(op);
+      out.counted = true;
       continue;
     }
     // PyTorch repeats a list's name: layer1, then layer1.0.
@@ -48,6 +54,36 @@ Path parse(const std::string& name, const std::string& op) {
   }
   return out;
 }
+
+/// Follows calls of modules, so that the second one of a module has another name.
+class Calls {
+ public:
+  /// The path of the call that a node within these modules belongs to.
+  std::string enter(const std::vector<std::string>& modules) {
+    size_t same = 0;
+    while (same < modules.size() && same < open_.size() && open_[same].module == modules[same]) {
+      ++same;
+    }
+    open_.resize(same);
+    for (size_t i = same; i < modules.size(); ++i) {
+      const std::string& module = modules[i];
+      const bool below = i > 0 && module.starts_with(modules[i - 1] + ".");
+      std::string name = below ? open_[i - 1].name + module.substr(modules[i - 1].size()) : module;
+      if (const size_t before = entered_[name]++; before > 0) {
+        name += "_" + std::to_string(before);
+      }
+      open_.push_back({module, name});
+    }
+    return open_.empty() ? "" : open_.back().name;
+  }
+
+ private:
+  struct Open {
+    std::string module, name;
+  };
+  std::vector<Open> open_;
+  std::map<std::string, size_t> entered_;
+};
 
 }  // namespace
 
@@ -71,34 +107,55 @@ std::string plain_name(std::string_view name) {
   return out;
 }
 
-std::vector<std::string> layer_names(
-    const std::vector<std::pair<std::string, std::string>>& nodes) {
+std::optional<std::vector<std::string>> modules_of_scopes(std::string_view scopes) {
+  std::vector<std::string> items;
+  for (size_t at = scopes.find_first_of("'\""); at != std::string_view::npos;
+       at = scopes.find_first_of("'\"", at + 1)) {
+    const size_t end = scopes.find(scopes[at], at + 1);
+    if (end == std::string_view::npos) break;
+    items.emplace_back(scopes.substr(at + 1, end - at - 1));
+    at = end;
+  }
+  if (items.size() < 2 || !items.front().empty()) return std::nullopt;
+  return std::vector<std::string>(items.begin() + 1, items.end() - 1);
+}
+
+std::vector<std::string> layer_names(const std::vector<NodeOrigin>& nodes) {
   std::vector<Path> paths;
-  std::map<std::string, size_t> calls;  // nodes by the module that they belong to
-  std::set<std::string> blocks;         // modules that hold others
-  for (const auto& [name, op] : nodes) {
-    paths.push_back(parse(name, op));
+  Calls calls;
+  std::map<std::string, size_t> members;  // nodes by the module that they belong to
+  std::set<std::string> blocks;           // modules that hold others
+  for (const auto& node : nodes) {
+    paths.push_back(node.modules
+                        ? Path{calls.enter(*node.modules), in_small_letters(node.op), true}
+                        : parse(node.name, node.op));
     const std::string& module = paths.back().module;
-    ++calls[module];
+    ++members[module];
     for (auto dot = module.find('.'); dot != std::string::npos; dot = module.find('.', dot + 1)) {
       blocks.insert(module.substr(0, dot));
     }
   }
+  std::map<std::string, size_t> counts;
   std::vector<std::string> out;
   for (const Path& path : paths) {
-    const bool alone = calls[path.module] == 1 && !blocks.contains(path.module);
-    const bool whole = path.own.empty() || (alone && !path.module.empty());
-    out.push_back(plain_name(whole                 ? path.module
-                             : path.module.empty() ? path.own
-                                                   : path.module + "." + path.own));
+    const bool alone = members[path.module] == 1 && !blocks.contains(path.module);
+    if (path.own.empty() || (alone && !path.module.empty())) {
+      out.push_back(plain_name(path.module));
+      continue;
+    }
+    std::string name = path.module.empty() ? path.own : path.module + "." + path.own;
+    if (path.counted) {
+      if (const size_t before = counts[name]++; before > 0) name += "_" + std::to_string(before);
+    }
+    out.push_back(plain_name(name));
   }
   return out;
 }
 
 bool is_made_up(std::string_view name) {
   if (name.find("::") != std::string_view::npos) return true;
-  return std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (name.starts_with("val_")) name.remove_prefix(4);
+  return name.empty() || is_number(name);
 }
 
 }  // namespace rung

@@ -7,6 +7,11 @@ namespace {
 
 using Names = std::vector<std::string>;
 
+/// A node of PyTorch's newer exporter.
+NodeOrigin within(const std::string& op, std::string_view scopes) {
+  return {.name = "node_" + op, .op = op, .modules = modules_of_scopes(scopes)};
+}
+
 TEST(OnnxNames, AreTheModulesOfTheExporter) {
   EXPECT_EQ(layer_names({{"/layer1/layer1.0/conv1/Conv", "Conv"},
                          {"/layer1/layer1.0/Add", "Add"},
@@ -15,8 +20,51 @@ TEST(OnnxNames, AreTheModulesOfTheExporter) {
 }
 
 TEST(OnnxNames, OfAModuleWithSeveralNodesStandBelowIt) {
-  EXPECT_EQ(layer_names({{"/norm/Sub", "Sub"}, {"/norm/Div", "Div"}, {"/norm/Div_1", "Div"}}),
+  EXPECT_EQ(layer_names({{"/norm/Sub", "Sub"}, {"/norm/Div", "Div"}, {"/norm/Div_3", "Div"}}),
             (Names{"norm.sub", "norm.div", "norm.div_1"}));
+}
+
+TEST(OnnxNames, OfBothExportersAreTheSame) {
+  const Names expected{"layer1.0.conv1", "layer1.0.relu", "layer1.0.relu_1", "layer1.0.add",
+                       "layer1.0.add_1", "mul"};
+  EXPECT_EQ(layer_names({{"/layer1/layer1.0/conv1/Conv", "Conv"},
+                         {"/layer1/layer1.0/relu/Relu", "Relu"},
+                         {"/layer1/layer1.0/relu_1/Relu", "Relu"},
+                         {"/layer1/layer1.0/Add", "Add"},
+                         {"/layer1/layer1.0/Add_2", "Add"},
+                         {"/Mul_1", "Mul"}}),
+            expected);
+  const std::string block = "['', 'layer1', 'layer1.0', ";
+  EXPECT_EQ(layer_names({within("Conv", block + "'layer1.0.conv1', 'conv2d_1']"),
+                         within("Relu", block + "'layer1.0.relu', 'relu_2']"),
+                         within("Relu", "['', 'layer1', \"layer1.0\", 'layer1.0.relu', 'relu_3']"),
+                         within("Add", block + "'add_15']"), within("Add", block + "'add_31']"),
+                         within("Mul", "['', 'mul_7']")}),
+            (Names{"layer1.0.conv1", "layer1.0.relu.relu", "layer1.0.relu.relu_1", "layer1.0.add",
+                   "layer1.0.add_1", "mul"}))
+      << "two nodes of one call are one module's";
+  EXPECT_EQ(layer_names({within("Relu", "['', 'a', 'a.relu', 'relu']"),
+                         within("Add", "['', 'a', 'add']"),
+                         within("Relu", "['', 'a', 'a.relu', 'relu_1']")}),
+            (Names{"a.relu", "a.add", "a.relu_1"}));
+}
+
+TEST(OnnxNames, OfASecondCallOfABlockHoldForAllWithin) {
+  EXPECT_EQ(layer_names({within("Conv", "['', 'block', 'block.conv', 'conv2d']"),
+                         within("Relu", "['', 'block', 'relu']"), within("Neg", "['', 'neg']"),
+                         within("Conv", "['', 'block', 'block.conv', 'conv2d_1']"),
+                         within("Relu", "['', 'block', 'relu_1']")}),
+            (Names{"block.conv", "block.relu", "neg", "block_1.conv", "block_1.relu"}));
+}
+
+TEST(OnnxNames, ReadTheModulesOfScopes) {
+  EXPECT_EQ(modules_of_scopes("['', 'a', 'a.0', 'add']"), (Names{"a", "a.0"}));
+  EXPECT_EQ(modules_of_scopes("['', 'add']"), Names{});
+  EXPECT_EQ(modules_of_scopes("['_empty_nn_module_stack_from_metadata_hook', 'sym']"),
+            std::nullopt);
+  for (const char* broken : {"", "[", "['", "['', 'a", "['']", "[1, 2]"}) {
+    EXPECT_EQ(modules_of_scopes(broken), std::nullopt) << broken;
+  }
 }
 
 TEST(OnnxNames, WithoutAPathStayAsTheyAre) {
@@ -31,6 +79,8 @@ TEST(OnnxNames, KeepNothingThatTapsGiveAMeaning) {
 TEST(OnnxNames, KnowWhatExportersMakeUp) {
   EXPECT_TRUE(is_made_up("onnx::Conv_123"));
   EXPECT_TRUE(is_made_up("493"));
+  EXPECT_TRUE(is_made_up("val_12"));
+  EXPECT_FALSE(is_made_up("val_loss"));
   EXPECT_FALSE(is_made_up("conv1.weight"));
 }
 
