@@ -59,6 +59,51 @@ InputRoles parse_all_roles(const std::vector<std::string>& arguments) {
   return all;
 }
 
+std::optional<double> parse_number(std::string_view text) {
+  const std::string_view digits = trim(text);
+  double value = 0;
+  const auto* end = digits.data() + digits.size();
+  const auto result = std::from_chars(digits.data(), end, value);
+  if (digits.empty() || result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return value;
+}
+
+// One number, or several with commas between them. Whole ones stay exact.
+Tensor parse_numbers(std::string_view text, const std::string& argument) {
+  std::vector<double> values;
+  for (const auto& part : split(text, ',')) {
+    const auto value = parse_number(part);
+    if (!value) {
+      fail_user(
+          "--number {}: {} is no number; the form is --number INPUT=NUMBER, such as sr=16000, or "
+          "several with commas",
+          quoted(argument), quoted(part));
+    }
+    values.push_back(*value);
+  }
+  const Shape shape = values.size() == 1 ? Shape{} : Shape{static_cast<int64_t>(values.size())};
+  Tensor out(DType::kF64, shape);
+  for (size_t i = 0; i < values.size(); ++i) out.set(static_cast<int64_t>(i), values[i]);
+  return out;
+}
+
+// As with --shape, the last "=" counts.
+InputNumbers parse_input_numbers(const std::vector<std::string>& arguments) {
+  InputNumbers numbers;
+  for (const auto& argument : arguments) {
+    const auto equals = argument.rfind('=');
+    if (equals == std::string::npos || equals == 0) {
+      fail_user("--number {}: the form is --number INPUT=NUMBER, such as sr=16000",
+                quoted(argument));
+    }
+    const std::string name = argument.substr(0, equals);
+    if (!numbers.emplace(name, parse_numbers(argument.substr(equals + 1), argument)).second) {
+      fail_user("--number gives {} twice", quoted(name));
+    }
+  }
+  return numbers;
+}
+
 std::string names_text(const std::vector<NamedModel>& models) {
   std::vector<std::string> names;
   for (const auto& model : models) names.push_back(model.name);
@@ -113,22 +158,31 @@ void add_model_options(CLI::App& verb, ModelOptions& options, bool several) {
                   "what the layers that read it say")
       ->type_name(network + "[INPUT=]ROLES")
       ->allow_extra_args(false);
+  verb.add_option("--number", options.numbers,
+                  "Makes an input of an ONNX file a constant, such as sr=16000: what decides which "
+                  "branch the network takes")
+      ->type_name(network + "INPUT=NUMBER")
+      ->allow_extra_args(false);
 }
 
 OpenOptions options_for(const NamedModel& model, const std::vector<NamedModel>& all,
                         const ModelOptions& options) {
   const auto key_end = [](const std::string& text) { return text.find('='); };
+  const auto input_end = [](const std::string& text) { return text.rfind('='); };
   const auto all_of_it = [](const std::string& text) { return text.size(); };
   for (const auto& setting : options.settings) parse_assignment(setting, "--set");
   return {.settings = parse_settings(own_arguments(options.settings, "--set", model, all, key_end)),
           .shapes = parse_shapes(own_arguments(options.shapes, "--shape", model, all, all_of_it)),
-          .roles = parse_all_roles(own_arguments(options.roles, "--roles", model, all, all_of_it))};
+          .roles = parse_all_roles(own_arguments(options.roles, "--roles", model, all, all_of_it)),
+          .numbers = parse_input_numbers(
+              own_arguments(options.numbers, "--number", model, all, input_end))};
 }
 
 OpenOptions options_for(const ModelOptions& options) {
   return {.settings = parse_settings(options.settings),
           .shapes = parse_shapes(options.shapes),
-          .roles = parse_all_roles(options.roles)};
+          .roles = parse_all_roles(options.roles),
+          .numbers = parse_input_numbers(options.numbers)};
 }
 
 std::pair<std::string, std::string> parse_assignment(const std::string& text,

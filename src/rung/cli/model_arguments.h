@@ -17,6 +17,7 @@ struct ModelOptions {
   std::vector<std::string> settings;  ///< --set [NETWORK.]KEY=VALUE
   std::vector<std::string> shapes;    ///< --shape [NETWORK.][INPUT=]1x3x224x224
   std::vector<std::string> roles;     ///< --roles [NETWORK.][INPUT=]batch,space,space,channel
+  std::vector<std::string> numbers;   ///< --number [NETWORK.]INPUT=16000
 };
 void add_model_options(CLI::App& verb, ModelOptions& options, bool several = false);
 

@@ -11,9 +11,9 @@ namespace rung::cli {
 #ifdef RUNG_WITH_ONNX
 
 Model load_onnx_file(const std::filesystem::path& path, const InputShapes& shapes,
-                     std::string* report) {
+                     const InputNumbers& numbers, std::string* report) {
   OnnxReport operators;
-  Model model = load_onnx(path, {.shapes = shapes}, &operators);
+  Model model = load_onnx(path, {.shapes = shapes, .numbers = numbers}, &operators);
   if (report != nullptr) *report = operators.text();
   return model;
 }
@@ -39,7 +39,8 @@ namespace {
 
 }  // namespace
 
-Model load_onnx_file(const std::filesystem::path& path, const InputShapes&, std::string*) {
+Model load_onnx_file(const std::filesystem::path& path, const InputShapes&, const InputNumbers&,
+                     std::string*) {
   fail_without_onnx(path);
 }
 

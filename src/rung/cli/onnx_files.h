@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -8,10 +9,13 @@
 
 namespace rung::cli {
 
-/// `load_onnx`, with the report as text. Both throw an unsupported error where this rung was built
-/// without ONNX.
+/// Numbers by the input that they stand for.
+using InputNumbers = std::map<std::string, Tensor, std::less<>>;
+
+/// `load_onnx`, with the report as text; numbers are of any type (OnnxOptions::numbers). Both throw
+/// an unsupported error where this rung was built without ONNX.
 Model load_onnx_file(const std::filesystem::path& path, const InputShapes& shapes,
-                     std::string* report);
+                     const InputNumbers& numbers, std::string* report);
 /// `save_onnx`; returns lines about what the file holds, for the user.
 std::string save_onnx_file(const Model& model, const std::filesystem::path& path,
                            std::optional<int64_t> opset);

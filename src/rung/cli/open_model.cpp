@@ -41,8 +41,15 @@ bool is_zoo_network(const std::string& name) {
       path.string(), what, path.string());
 }
 
+void check_numbers(const std::string& model, const OpenOptions& options) {
+  if (options.numbers.empty()) return;
+  fail_user("--number {}: {} is no ONNX file; only those have inputs that become constants",
+            options.numbers.begin()->first, quoted(model));
+}
+
 PartialModel open_partly(const std::filesystem::path& path, const OpenOptions& options) {
   const FileContent content = file_content(path);
+  if (content.kind != FileKind::kOnnx) check_numbers(path.string(), options);
   PartialModel partial;
   switch (content.kind) {
     case FileKind::kRung:
@@ -53,7 +60,7 @@ PartialModel open_partly(const std::filesystem::path& path, const OpenOptions& o
       }
       return partial;
     case FileKind::kOnnx:
-      partial.model = load_onnx_file(path, options.shapes, options.report);
+      partial.model = load_onnx_file(path, options.shapes, options.numbers, options.report);
       return partial;
     case FileKind::kTorchScript:
     case FileKind::kPt2:
@@ -70,6 +77,7 @@ PartialModel open_partly(const std::filesystem::path& path, const OpenOptions& o
 PartialModel open_any(const std::string& text, const OpenOptions& options) {
   if (text.empty()) fail_user("MODEL is empty; give zoo:NAME or a file");
   if (text.starts_with(kZoo)) {
+    check_numbers(text, options);
     Model model = zoo(text.substr(kZoo.size()), options.settings);
     model.graph = resize_inputs(model.graph, options.shapes);
     return {.model = std::move(model), .error = std::nullopt};

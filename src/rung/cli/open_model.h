@@ -4,6 +4,7 @@
 #include <string>
 
 #include "rung/blocks/settings.h"
+#include "rung/cli/onnx_files.h"
 #include "rung/graph/input_roles.h"
 #include "rung/graph/rewrite.h"
 #include "rung/io/model_file.h"
@@ -14,6 +15,7 @@ struct OpenOptions {
   ZooSettings settings = {};      ///< of a built-in network
   InputShapes shapes = {};        ///< sizes of inputs; of files that leave them free, examples
   InputRoles roles = {};          ///< of inputs' axes; missing: what their readers say
+  InputNumbers numbers = {};      ///< inputs of an ONNX file that become constants
   std::string* report = nullptr;  ///< what became of an ONNX file's operators, if anybody asks
 };
 

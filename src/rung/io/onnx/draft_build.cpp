@@ -36,13 +36,17 @@ std::vector<bool> Draft::needed_for(const std::vector<std::pair<std::string, Ref
 /// The names of calls of which something is needed. Others, which only worked out sizes, count for
 /// nothing: exporters differ in them.
 std::vector<std::string> Draft::call_names(const std::vector<bool>& needed) const {
-  std::vector<bool> used(calls_.size(), false);
+  std::vector<bool> used(calls_.size(), false), flattens(calls_.size(), false);
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (needed[i]) used[nodes_[i].call] = true;
+    if (!needed[i]) continue;
+    used[nodes_[i].call] = true;
+    flattens[nodes_[i].call] = std::holds_alternative<ops::Flatten>(nodes_[i].op);
   }
   std::vector<NodeOrigin> origins;
   for (size_t i = 0; i < calls_.size(); ++i) {
-    if (used[i]) origins.push_back(calls_[i]);
+    if (!used[i]) continue;
+    origins.push_back(calls_[i]);
+    if (flattens[i] && calls_[i].op == "Reshape") origins.back().called = "flatten";
   }
   const auto names = layer_names(origins);
   std::vector<std::string> out(calls_.size());
@@ -101,8 +105,8 @@ Model Draft::build(const std::vector<std::pair<std::string, Ref>>& outputs) cons
   }
   UniqueNames unique;
   for (const auto& [name, ref] : outputs) {
-    const std::string plain = plain_name(name);
-    model.graph.add_output(unique(plain.empty() ? "output" : plain), value(ref));
+    const std::string own = kept_name(name);
+    model.graph.add_output(unique(own.empty() ? "output" : own), value(ref));
   }
   return model;
 }

@@ -250,8 +250,12 @@ std::vector<bool> Exporter::needed() const {
 void Exporter::name_values() {
   for (const Output& output : graph_.outputs()) taken_.insert(output.name);
   for (const NodeId id : graph_.inputs()) {
-    names_[{id, 0}] = taken_.contains(graph_.node(id).name) ? unique(graph_.node(id).name + "_in")
-                                                            : unique(graph_.node(id).name);
+    const std::string& own = graph_.node(id).name;
+    const bool is_result =
+        std::any_of(graph_.outputs().begin(), graph_.outputs().end(), [&](const Output& output) {
+          return output.name == own && output.value == Value{id, 0};
+        });
+    names_[{id, 0}] = is_result ? own : unique(taken_.contains(own) ? own + "_in" : own);
   }
   // A weight's name in the file is its own, whatever else has to make way.
   for (const NodeId id : graph_.params()) {

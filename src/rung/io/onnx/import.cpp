@@ -7,6 +7,7 @@
 #include "rung/base/text.h"
 #include "rung/graph/input_roles.h"
 #include "rung/graph/rewrite.h"
+#include "rung/io/onnx/given_numbers.h"
 #include "rung/io/onnx/importer.h"
 #include "rung/io/onnx/restore.h"
 
@@ -68,6 +69,7 @@ Roles guess_roles(const onnx::GraphProto& graph, const std::string& input, size_
 class Loader {
  public:
   Loader(OnnxFile file, const OnnxOptions& options) : file_(std::move(file)), options_(options) {
+    options_.numbers = onnx_import::numbers_of_inputs(options.numbers, file_.proto->graph());
     read_inputs();
   }
 
@@ -341,7 +343,7 @@ class Loader {
   }
 
   OnnxFile file_;
-  const OnnxOptions& options_;
+  OnnxOptions options_;
   InputShapes shapes_;  ///< the examples, by the inputs' full names
   std::vector<GraphInput> inputs_;
   std::vector<FreeSize> symbols_;
@@ -374,6 +376,12 @@ Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options, O
     OnnxFile file = read_onnx(path);
     if (auto model = options.ignore_metadata ? std::nullopt : restore_onnx(file)) {
       result = {.operators = {}, .restored = true};
+      if (!options.numbers.empty()) {
+        fail_user(
+            "a number is given for {}, and this file is rung's own, whose branches are decided; "
+            "give numbers where the first file is read",
+            quoted(options.numbers.begin()->first));
+      }
       model->graph = resize_inputs(model->graph, options.shapes);
       model->graph = with_input_roles(model->graph, options.roles);
       return std::move(*model);

@@ -18,7 +18,8 @@ struct OnnxOptions {
   /// layers that read an input say of it (graph/input_roles.h).
   std::map<std::string, Roles, std::less<>> roles = {};
   /// Inputs that become constants: what the network is asked to do (a shape, a rate, a flag) rather
-  /// than what it is given to work on.
+  /// than what it is given to work on. Their types and shapes are turned into the inputs' own where
+  /// nothing is lost.
   std::map<std::string, Tensor, std::less<>> numbers = {};
   /// Reads the nodes of a file that rung wrote, too, instead of its own graph in the metadata.
   bool ignore_metadata = false;

@@ -7,6 +7,7 @@
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/graph/rewrite.h"
+#include "rung/io/onnx/export.h"
 
 namespace rung {
 namespace {
@@ -125,6 +126,88 @@ TEST(OnnxImport, RefusesABranchThatDataDecides) {
               node("Cast", {"x"}, "if", "attribute { name: \"to\" type: INT i: 9 }") +
               node("If", {"if"}, "y", kBranches));
   expect_says(message, "node 'y' (If): a branch that data decides");
+}
+
+TEST(OnnxImport, TurnsAGivenNumberIntoTheInputsType) {
+  const std::string graph =
+      value("input", "x", {"2", "3"}) + value("output", "y", {"2", "3"}) +
+      "input { name: \"n\" type { tensor_type { elem_type: 7 shape { dim { dim_value: 1 } } } } }" +
+      integers("limit", {5}) + node("Less", {"n", "limit"}, "if") +
+      node("If", {"if"}, "y", kBranches);
+  const auto fn_with = [&](double number) {
+    Tensor given(DType::kF64, {});
+    given.set(0, number);
+    const Model model = load(graph, {.numbers = {{"n", given}}});
+    return model.graph.op_as<ops::Unary>(model.graph.outputs().at(0).value.node)->fn;
+  };
+  EXPECT_EQ(fn_with(4), ops::UnaryFn::kRelu);
+  EXPECT_EQ(fn_with(5), ops::UnaryFn::kTanh);
+  expect_says(refusal(graph, {.numbers = {{"n", Tensor::f32({}, {1.5F})}}}),
+              "the input 'n' is i64, which does not hold 1.5");
+  expect_says(refusal(graph, {.numbers = {{"n", Tensor::f32({2}, {1, 2})}}}),
+              "the input 'n' is i64[1], and 2 number(s) are given");
+  expect_says(refusal(graph, {.numbers = {{"m", Tensor::f32({}, {1})}}}),
+              "a number is given for 'm', which is no input; the inputs are x, n");
+}
+
+std::string floats(const std::string& output, const std::string& dims, int count, float number) {
+  std::string text = "node { op_type: \"Constant\" output: \"" + output +
+                     "\" attribute { name: \"value\" type: TENSOR t { data_type: 1 " + dims;
+  for (int i = 0; i < count; ++i) text += " float_data: " + std::to_string(number + i);
+  return text + " } } }\n";
+}
+
+// Constants: w ─ Reshape ─┐  b ─┐       mask ─┐
+//                   x ─ MatMul ─ Add ─ Relu ─ Mul ─ y
+TEST(OnnxImport, TrainsWeightsThatConstantsHold) {
+  const Model model = load(value("input", "x", {"n", "4"}) + value("output", "y", {"n", "2"}) +
+                           floats("linear.w_0", "dims: 8", 8, 1) + integers("to", {4, 2}) +
+                           floats("linear.b_0", "dims: 2", 2, 1) + floats("mask", "dims: 2", 2, 0) +
+                           node("Reshape", {"linear.w_0", "to"}, "w") +
+                           node("MatMul", {"x", "w"}, "a") + node("Add", {"linear.b_0", "a"}, "b") +
+                           node("Relu", {"b"}, "c") + node("Mul", {"c", "mask"}, "y"));
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : model.weights) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"linear.b_0", "linear.w_0"}));
+}
+
+TEST(OnnxImport, TakesABiasOfConstantZerosAsNone) {
+  const auto weights = [&](float bias) {
+    return load(value("input", "x", {"1", "1", "4", "4"}) +
+                value("output", "y", {"1", "2", "4", "4"}) +
+                floats("val_1", "dims: 2 dims: 1 dims: 1 dims: 1", 2, 1) +
+                "node { op_type: \"Constant\" output: \"val_2\" attribute { name: \"value\" type: "
+                "TENSOR t { data_type: 1 dims: 2 float_data: " +
+                std::to_string(bias) + " float_data: 0 } } }" +
+                node("Conv", {"x", "val_1", "val_2"}, "y", "name: \"/conv1/Conv\""))
+        .weights;
+  };
+  EXPECT_EQ(weights(0).size(), 1u);
+  EXPECT_TRUE(weights(0).contains("conv1.weight"));
+  EXPECT_EQ(weights(1).size(), 2u);
+  EXPECT_TRUE(weights(1).contains("conv1.bias"));
+}
+
+TEST(OnnxImport, KeepsTheNamesOfInputsAndOutputs) {
+  const Model model = load(value("input", "image/in:0", {"1", "3"}) +
+                           value("output", "fusion/fusion_3/BiasAdd", {"1", "3"}) +
+                           value("output", "image/in:0", {"1", "3"}) +
+                           node("Relu", {"image/in:0"}, "fusion/fusion_3/BiasAdd"));
+  EXPECT_EQ(model.graph.node(model.graph.inputs().at(0)).name, "image/in:0");
+  EXPECT_EQ(model.graph.outputs().at(0).name, "fusion/fusion_3/BiasAdd");
+  EXPECT_EQ(model.graph.outputs().at(1).name, "image/in:0");
+  const std::string path = testing::TempDir() + "/kept_names.onnx";
+  save_onnx(model, path);
+  onnx::ModelProto written;
+  ASSERT_TRUE(written.ParseFromString(read_file(path)));
+  EXPECT_EQ(written.graph().input(0).name(), "image/in:0");
+  EXPECT_EQ(written.graph().output(0).name(), "fusion/fusion_3/BiasAdd");
+  EXPECT_EQ(written.graph().output(1).name(), "image/in:0");
+  for (const bool nodes : {false, true}) {
+    const Model again = load_onnx(path, {.ignore_metadata = nodes});
+    EXPECT_EQ(again.graph.node(again.graph.inputs().at(0)).name, "image/in:0");
+    EXPECT_EQ(again.graph.outputs().at(0).name, "fusion/fusion_3/BiasAdd");
+  }
 }
 
 constexpr const char* kAddBody = R"(attribute { name: "body" type: GRAPH g {

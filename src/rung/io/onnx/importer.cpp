@@ -7,6 +7,7 @@
 
 #include "rung/base/text.h"
 #include "rung/io/onnx/call_view.h"
+#include "rung/io/onnx/constant_weights.h"
 #include "rung/io/onnx/fold.h"
 #include "rung/io/onnx/lowering.h"
 #include "rung/io/onnx/names.h"
@@ -128,6 +129,34 @@ void Lowering::read_initializers(const onnx::GraphProto& graph, Scope& scope) {
   if (graph.sparse_initializer_size() > 0) {
     fail_unsupported("sparse initializers ({})", graph.sparse_initializer(0).values().name());
   }
+}
+
+/// A weight in a Constant node. False: the node holds none.
+bool Lowering::bind_weight(const onnx::NodeProto& node, Scope& scope) {
+  if (scope.outer != nullptr || scope.arguments != nullptr) return false;
+  if (!constant_weights_.contains(node.output(0)) || node.attribute_size() != 1) return false;
+  const auto& a = node.attribute(0);
+  if (a.name() != "value" || !a.has_t()) return false;
+  FileValue value;
+  value.initializer = &a.t();
+  if (values_.foldable(value)) return false;
+  value.copied_as = node.output(0);
+  scope.bind(node.output(0), std::move(value));
+  ++report_.operators[node.op_type()].folded;
+  return true;
+}
+
+/// A Constant of zeros as a bias is what exporters write for none.
+void Lowering::drop_empty_bias(const onnx::NodeProto& node, Inputs& in) const {
+  const std::string& op = node.op_type();
+  const bool layer = op == "Conv" || op == "ConvTranspose" || op == "Gemm";
+  if (!layer || in.size() != 3 || in[2] == nullptr) return;
+  if (!constant_weights_.contains(node.input(2)) || in[2]->initializer == nullptr) return;
+  const Tensor bias = file_.tensor(*in[2]->initializer);
+  for (int64_t i = 0; i < bias.elements(); ++i) {
+    if (bias.at(i) != 0) return;
+  }
+  in.pop_back();
 }
 
 void Lowering::bind_known(const onnx::NodeProto& node, std::vector<Tensor> numbers, Scope& scope) {
@@ -265,8 +294,10 @@ void Lowering::lower_node(const onnx::NodeProto& node, Scope& scope) {
   if (!node.domain().empty() && node.domain() != "ai.onnx") {
     fail_unsupported("an operator of the domain {}", quoted(node.domain()));
   }
-  const ops::OnnxAttributes attributes = file_.attributes(node);
   const std::string& op = node.op_type();
+  if (op == "Constant" && node.output_size() == 1 && bind_weight(node, scope)) return;
+  drop_empty_bias(node, in);
+  const ops::OnnxAttributes attributes = file_.attributes(node);
   if (op == "Constant" && node.output_size() == 1) {
     return bind_known(node, std::vector<Tensor>(draft_.sizes(), constant_of(attributes)), scope);
   }
@@ -315,9 +346,9 @@ void Lowering::bind_inputs(Scope& scope) {
     for (const auto& sizes : input_sizes_) {
       types.push_back({TensorType(input.type.dtype, sizes[i], input.type.roles)});
     }
-    const std::string plain = plain_name(inputs_[i].name);
+    const std::string own = kept_name(inputs_[i].name);
     FileValue value;
-    value.ref = draft_.leaf(input, std::move(types), plain.empty() ? "input" : plain);
+    value.ref = draft_.leaf(input, std::move(types), own.empty() ? "input" : own);
     scope.bind(inputs_[i].name, std::move(value));
   }
   for (const auto& [name, tensor] : options_.numbers) {
@@ -333,6 +364,7 @@ Model Lowering::run() {
   scope.opset = default_opset(file_.proto->opset_import());
   read_initializers(graph, scope);
   bind_inputs(scope);
+  constant_weights_ = constant_weights(graph);
   lower_nodes(graph.node(), scope);
   std::vector<std::pair<std::string, Ref>> outputs;
   for (const auto& output : graph.output()) {

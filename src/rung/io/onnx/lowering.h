@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <unordered_set>
 
 #include "rung/io/onnx/draft.h"
 #include "rung/io/onnx/values.h"
@@ -35,6 +37,8 @@ class Lowering {
   void read_initializers(const onnx::GraphProto& graph, Scope& scope);
   void lower_nodes(const Nodes& nodes, Scope& scope);
   void lower_node(const onnx::NodeProto& node, Scope& scope);
+  bool bind_weight(const onnx::NodeProto& node, Scope& scope);
+  void drop_empty_bias(const onnx::NodeProto& node, Inputs& in) const;
   void bind_known(const onnx::NodeProto& node, std::vector<Tensor> numbers, Scope& scope);
   std::vector<Tensor> sizes_as_numbers(const onnx::NodeProto& node,
                                        const ops::OnnxAttributes& attributes, const Inputs& in);
@@ -65,6 +69,7 @@ class Lowering {
   OnnxReport& report_;
   Draft draft_;
   FileValues values_;
+  std::unordered_set<std::string> constant_weights_;  ///< of the file's graph
   size_t walked_ = 0;  ///< nodes, those of loops and functions each time
 };
 

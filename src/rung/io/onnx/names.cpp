@@ -15,9 +15,8 @@ bool plain(char c) {
 }
 
 bool is_number(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isdigit(c) != 0;
-  });
+  return !text.empty() && std::all_of(text.begin(), text.end(),
+                                      [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
 /// "Conv", "Conv_3" for the operator Conv.
@@ -29,9 +28,9 @@ bool names_operator(std::string_view part, std::string_view op) {
 
 /// A node's name, cut up.
 struct Path {
-  std::string module;          ///< layer1.0.conv1
-  std::string own;             ///< "conv": the operator's part, where there is one
-  bool counted = false;        ///< the operator's part is one of several of its module
+  std::string module;    ///< layer1.0.conv1
+  std::string own;       ///< "conv": the operator's part, where there is one
+  bool counted = false;  ///< the operator's part is one of several of its module
 };
 
 Path parse(const std::string& name, const std::string& op) {
@@ -85,6 +84,26 @@ class Calls {
   std::map<std::string, size_t> entered_;
 };
 
+/// Gives nodes of the newer exporter that lack their modules, because an optimiser made them, those
+/// that the nodes in front of and behind them share.
+std::vector<NodeOrigin> with_modules(std::vector<NodeOrigin> nodes) {
+  const NodeOrigin* before = nullptr;
+  const auto lacks = [](const NodeOrigin& node) {
+    return !node.modules && !node.op.empty() && node.name.find('/') == std::string::npos;
+  };
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].modules) before = &nodes[i];
+    if (!lacks(nodes[i]) || before == nullptr) continue;
+    size_t next = i + 1;
+    while (next < nodes.size() && !nodes[next].modules) ++next;
+    if (next == nodes.size()) break;
+    const auto &a = *before->modules, &b = *nodes[next].modules;
+    const auto end = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
+    nodes[i].modules = std::vector<std::string>(a.begin(), end);
+  }
+  return nodes;
+}
+
 }  // namespace
 
 std::string in_small_letters(std::string_view text) {
@@ -107,6 +126,21 @@ std::string plain_name(std::string_view name) {
   return out;
 }
 
+std::string kept_name(const std::string& name) {
+  for (size_t i = 0; i < name.size();) {
+    const auto byte = static_cast<unsigned char>(name[i]);
+    const size_t bytes = byte < 0x80 ? 1 : byte < 0xc2 ? 0 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    const bool fits = bytes > 0 && byte >= 0x20 && byte != 0x7f && byte < 0xf5 &&
+                      i + bytes <= name.size() &&
+                      std::all_of(name.begin() + static_cast<int64_t>(i + 1),
+                                  name.begin() + static_cast<int64_t>(i + bytes),
+                                  [](char c) { return (c & 0xc0) == 0x80; });
+    if (!fits) return plain_name(name);
+    i += bytes;
+  }
+  return name;
+}
+
 std::optional<std::vector<std::string>> modules_of_scopes(std::string_view scopes) {
   std::vector<std::string> items;
   for (size_t at = scopes.find_first_of("'\""); at != std::string_view::npos;
@@ -125,10 +159,10 @@ std::vector<std::string> layer_names(const std::vector<NodeOrigin>& nodes) {
   Calls calls;
   std::map<std::string, size_t> members;  // nodes by the module that they belong to
   std::set<std::string> blocks;           // modules that hold others
-  for (const auto& node : nodes) {
-    paths.push_back(node.modules
-                        ? Path{calls.enter(*node.modules), in_small_letters(node.op), true}
-                        : parse(node.name, node.op));
+  for (const auto& node : with_modules(nodes)) {
+    paths.push_back(node.modules ? Path{calls.enter(*node.modules), in_small_letters(node.op), true}
+                                 : parse(node.name, node.op));
+    if (paths.back().counted && !node.called.empty()) paths.back().own = node.called;
     const std::string& module = paths.back().module;
     ++members[module];
     for (auto dot = module.find('.'); dot != std::string::npos; dot = module.find('.', dot + 1)) {

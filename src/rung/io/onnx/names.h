@@ -10,10 +10,15 @@ namespace rung {
 /// A name of an ONNX file with nothing that taps and skips give a meaning: "input:0" is input_0.
 std::string plain_name(std::string_view name);
 
+/// The name of an input or output of a network: the file's own, or a plain one where that is no
+/// text in UTF-8 or holds control characters.
+std::string kept_name(const std::string& name);
+
 /// What a file says of where a node comes from.
 struct NodeOrigin {
   std::string name;  ///< with the path of its module, as PyTorch's TorchScript exporter writes it
   std::string op;
+  std::string called = {};  ///< what names call the operator, where not by its own
   /// Paths of the modules around it, the outermost first (layer1, layer1.0, layer1.0.conv1), as
   /// PyTorch's exporter of torch.export's programs writes them.
   std::optional<std::vector<std::string>> modules = {};
@@ -26,7 +31,8 @@ std::optional<std::vector<std::string>> modules_of_scopes(std::string_view scope
 
 /// The layers that nodes stand for, in the order in which they run, as PyTorch's modules are
 /// called. A module that is one node takes the module's name, what a block computes itself is named
-/// below it and numbered, and a module's second call is module_1, whichever exporter wrote the file:
+/// below it and numbered, and a module's second call is module_1, whichever exporter wrote the
+/// file:
 ///   /layer1/layer1.0/conv1/Conv -> layer1.0.conv1     /layer1/layer1.0/Add -> layer1.0.add
 /// Empty for a node without a name.
 std::vector<std::string> layer_names(const std::vector<NodeOrigin>& nodes);

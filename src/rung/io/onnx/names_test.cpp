@@ -25,15 +25,14 @@ TEST(OnnxNames, OfAModuleWithSeveralNodesStandBelowIt) {
 }
 
 TEST(OnnxNames, OfBothExportersAreTheSame) {
-  const Names expected{"layer1.0.conv1", "layer1.0.relu", "layer1.0.relu_1", "layer1.0.add",
-                       "layer1.0.add_1", "mul"};
   EXPECT_EQ(layer_names({{"/layer1/layer1.0/conv1/Conv", "Conv"},
                          {"/layer1/layer1.0/relu/Relu", "Relu"},
                          {"/layer1/layer1.0/relu_1/Relu", "Relu"},
                          {"/layer1/layer1.0/Add", "Add"},
                          {"/layer1/layer1.0/Add_2", "Add"},
                          {"/Mul_1", "Mul"}}),
-            expected);
+            (Names{"layer1.0.conv1", "layer1.0.relu", "layer1.0.relu_1", "layer1.0.add",
+                   "layer1.0.add_1", "mul"}));
   const std::string block = "['', 'layer1', 'layer1.0', ";
   EXPECT_EQ(layer_names({within("Conv", block + "'layer1.0.conv1', 'conv2d_1']"),
                          within("Relu", block + "'layer1.0.relu', 'relu_2']"),
@@ -43,10 +42,10 @@ TEST(OnnxNames, OfBothExportersAreTheSame) {
             (Names{"layer1.0.conv1", "layer1.0.relu.relu", "layer1.0.relu.relu_1", "layer1.0.add",
                    "layer1.0.add_1", "mul"}))
       << "two nodes of one call are one module's";
-  EXPECT_EQ(layer_names({within("Relu", "['', 'a', 'a.relu', 'relu']"),
-                         within("Add", "['', 'a', 'add']"),
-                         within("Relu", "['', 'a', 'a.relu', 'relu_1']")}),
-            (Names{"a.relu", "a.add", "a.relu_1"}));
+  EXPECT_EQ(
+      layer_names({within("Relu", "['', 'a', 'a.relu', 'relu']"), within("Add", "['', 'a', 'add']"),
+                   within("Relu", "['', 'a', 'a.relu', 'relu_1']")}),
+      (Names{"a.relu", "a.add", "a.relu_1"}));
 }
 
 TEST(OnnxNames, OfASecondCallOfABlockHoldForAllWithin) {
@@ -55,6 +54,14 @@ TEST(OnnxNames, OfASecondCallOfABlockHoldForAllWithin) {
                          within("Conv", "['', 'block', 'block.conv', 'conv2d_1']"),
                          within("Relu", "['', 'block', 'relu_1']")}),
             (Names{"block.conv", "block.relu", "neg", "block_1.conv", "block_1.relu"}));
+}
+
+TEST(OnnxNames, OfNodesThatAnOptimiserMadeAreOfWhatIsAroundThem) {
+  EXPECT_EQ(layer_names({within("Conv", "['', 'stage', 'stage.0', 'conv2d']"),
+                         {"node_Split_17", "Split"},
+                         within("Conv", "['', 'stage', 'stage.1', 'conv2d_1']"),
+                         {"node_Neg_3", "Neg"}}),
+            (Names{"stage.0", "stage.split", "stage.1", "node_neg_3"}));
 }
 
 TEST(OnnxNames, ReadTheModulesOfScopes) {
@@ -74,6 +81,17 @@ TEST(OnnxNames, WithoutAPathStayAsTheyAre) {
 TEST(OnnxNames, KeepNothingThatTapsGiveAMeaning) {
   EXPECT_EQ(plain_name("input:0"), "input_0");
   EXPECT_EQ(plain_name("/a b@c"), "a_b_c");
+}
+
+TEST(OnnxNames, OfInputsAndOutputsAreTheFiles) {
+  for (const char* name : {"fusion/fusion_3/BiasAdd", "input:0", "serving default", "é"}) {
+    EXPECT_EQ(kept_name(name), name);
+  }
+  EXPECT_EQ(kept_name("a\nb"), "a_b");
+  EXPECT_EQ(kept_name("a\xff"
+                      "b"),
+            "a_b");
+  EXPECT_EQ(kept_name("a\xc3"), "a_");
 }
 
 TEST(OnnxNames, KnowWhatExportersMakeUp) {

@@ -51,8 +51,9 @@ Ref FileValues::ref(FileValue& value, bool buffer) const {
     const bool copied = !value.copied_as.empty();
     const std::string& own = copied ? value.copied_as : value.initializer->name();
     const std::string suffix = numbers[0].shape().size() > 1 ? "weight" : "bias";
+    const bool made_up = is_made_up(own) || own.find("Constant") != std::string::npos;
     value.ref = draft_.weight(copied ? numbers[0].clone() : numbers[0],
-                              is_made_up(own) ? "" : plain_name(own), suffix, buffer);
+                              made_up ? "" : plain_name(own), suffix, buffer);
     return *value.ref;
   }
   const bool same = std::all_of(numbers.begin(), numbers.end(),
