@@ -10,7 +10,7 @@
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
-#include "rung/graph/rewrite.h"
+#include "rung/graph/size_trials.h"
 #include "rung/io/graph_json.h"
 #include "rung/io/onnx/digest.h"
 #include "rung/io/onnx/exporter.h"
@@ -26,38 +26,11 @@ using onnx_export::Symbol;
 
 constexpr int64_t kFirstOpset = 13, kLastOpset = 21;
 
-/// The graph at another size of some axes of its inputs, or nothing where it takes no such size.
-std::optional<Graph> at_size(const Graph& graph, const Symbol& symbol, int64_t size) {
-  std::map<std::string, TensorType, std::less<>> types;
-  for (const auto& [input, axis] : symbol.axes) {
-    const Node& node = graph.node(input);
-    types.try_emplace(node.name, node.types[0]).first->second.shape[axis] = size;
-  }
-  try {
-    return retype(graph, types);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kBug) throw;
-    return std::nullopt;
-  }
-}
-
-/// Sizes beside the example's: the next, an odd one farther away, and what halves well. None of 1,
-/// which fits many places because it is broadcast there.
-std::vector<Graph> tried(const Graph& graph, const Symbol& symbol) {
-  const auto& [input, axis] = symbol.axes.front();
-  const int64_t size = graph.node(input).types[0].shape[axis];
-  std::vector<Graph> out;
-  for (const int64_t other : {size + 1, size + 31, size + 32, 2 * size, size / 2}) {
-    if (other < 2 || other == size || out.size() == 2) continue;
-    if (auto found = at_size(graph, symbol, other)) out.push_back(std::move(*found));
-  }
-  return out;
-}
-
 class Sizes {
  public:
   explicit Sizes(const Model& model) : graph_(model.graph) {
     sized_.model = &model;
+    extents_.update(graph_);
     std::map<std::string, Symbol> groups;
     for (const NodeId id : graph_.inputs()) {
       const auto& input = *graph_.op_as<ops::Input>(id);
@@ -76,14 +49,13 @@ class Sizes {
   }
 
   const Sized& sized() const { return sized_; }
+  /// What is held though the graph takes other sizes, and why.
+  const std::vector<std::string>& held() const { return held_; }
 
-  /// Writes the example's size of those symbols; says which.
-  std::vector<std::string> hold(const SizeVaries& varies) {
-    std::vector<std::string> held;
-    const size_t symbol = sized_.symbol_of.at(varies.places.front());
-    for (const auto& [input, axis] : sized_.symbols[symbol].axes) {
-      held.push_back(fmt::format("{} of {}, because of {}", sized_.symbols[symbol].name,
-                                 graph_.node(input).name, varies.why));
+  /// Writes the example's size of that symbol.
+  void hold(size_t symbol, const std::string& why) {
+    for (const Axis& axis : sized_.symbols[symbol].axes) {
+      say_held(sized_.symbols[symbol].name, axis, why);
     }
     Sized next{.model = sized_.model, .symbols = {}, .others = {}, .symbol_of = {}};
     for (size_t i = 0; i < sized_.symbols.size(); ++i) {
@@ -95,22 +67,21 @@ class Sizes {
       next.symbol_of.push_back(sized_.symbol_of[k] - (sized_.symbol_of[k] > symbol ? 1 : 0));
     }
     sized_ = std::move(next);
-    return held;
   }
 
  private:
+  using Axis = std::pair<NodeId, size_t>;
+
   /// Axes of one name. Where they may differ, each is a size of its own; a batch never is.
   void add(const Symbol& group) {
     const bool one = group.axes.size() == 1 || group.name == "batch";
     Symbol rest{group.name, {}};
-    for (const auto& [input, axis] : group.axes) {
-      const Symbol own{fmt::format("{}_{}", graph_.node(input).name, group.name), {{input, axis}}};
-      if (one || !keep(own, tried(graph_, own))) rest.axes.emplace_back(input, axis);
+    for (const Axis& axis : group.axes) {
+      const Symbol own{fmt::format("{}_{}", graph_.node(axis.first).name, group.name), {axis}};
+      if (one || !keep(own)) rest.axes.push_back(axis);
     }
-    if (rest.axes.empty() || ((one || rest.axes.size() > 1) && keep(rest, tried(graph_, rest)))) {
-      return;
-    }
-    for (const auto& axis : rest.axes) alone_.push_back({group.name, {axis}});
+    if (rest.axes.empty() || ((one || rest.axes.size() > 1) && keep(rest))) return;
+    for (const Axis& axis : rest.axes) alone_.push_back({group.name, {axis}});
   }
   /// Axes that take no other size on their own, though some of equal sizes may together: the batch
   /// of a state [layers, N, features] and of the input.
@@ -123,22 +94,40 @@ class Sizes {
       group.axes.push_back(symbol.axes.front());
     }
     for (const auto& [size, group] : by_size) {
-      if (group.axes.size() > 1) keep(group, tried(graph_, group));
+      if (group.axes.size() > 1 && keep(group)) continue;
+      for (const Axis& axis : group.axes) {
+        if (const auto why = refused_.find(axis); why != refused_.end()) {
+          say_held(group.name, axis, why->second);
+        }
+      }
     }
   }
-  bool keep(const Symbol& symbol, std::vector<Graph> others) {
-    if (others.empty()) return false;
-    for (Graph& other : others) {
+  bool keep(const Symbol& symbol) {
+    InputAxes axes;
+    for (const auto& [input, axis] : symbol.axes) axes.push_back({graph_.node(input).name, axis});
+    TriedSizes tried = try_sizes(graph_, extents_, axes);
+    if (!tried.held.empty()) {
+      if (!tried.graphs.empty() && axes.size() == 1) refused_[symbol.axes[0]] = tried.held;
+      return false;
+    }
+    for (Graph& other : tried.graphs) {
       sized_.others.push_back(std::move(other));
       sized_.symbol_of.push_back(sized_.symbols.size());
     }
     sized_.symbols.push_back(symbol);
     return true;
   }
+  void say_held(const std::string& name, const Axis& axis, const std::string& why) {
+    held_.push_back(
+        fmt::format("{} of {}, because of {}", name, graph_.node(axis.first).name, why));
+  }
 
   const Graph& graph_;
+  Extents extents_;
   Sized sized_;
   std::vector<Symbol> alone_;
+  std::map<Axis, std::string> refused_;  ///< those that take some other sizes, and what refuses
+  std::vector<std::string> held_;
 };
 
 /// IR versions that go with opsets, as ONNX published them.
@@ -242,9 +231,10 @@ OnnxExportReport save_onnx(const Model& model, const std::filesystem::path& path
     try {
       exported = onnx_export::write_graph(sizes.sized(), options.opset);
     } catch (const SizeVaries& varies) {
-      for (auto& line : sizes.hold(varies)) report.held.push_back(std::move(line));
+      sizes.hold(sizes.sized().symbol_of.at(varies.places.front()), varies.why);
     }
   }
+  report.held = sizes.held();
   onnx::ModelProto proto;
   proto.set_ir_version(ir_version(options.opset));
   proto.set_producer_name("rung");
