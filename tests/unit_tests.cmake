@@ -1,5 +1,5 @@
 # The unit tests, a line each, so that two changes seldom meet.
-rung_test(rung_core_tests graph/extent graph/graph graph/input_roles)
+rung_test(rung_core_tests graph/extent graph/graph graph/input_roles graph/size_trials)
 rung_test(rung_core_tests join/layouts join/plan join/plan_random)
 rung_test(rung_core_tests base/file)
 rung_test(rung_core_tests base/statistics)
@@ -43,7 +43,7 @@ rung_test(rung_torch_tests train/data train/options train/recipe train/task trai
 rung_test(rung_torch_tests exec/eager/trace)
 if(RUNG_ONNX)
   rung_test(rung_torch_tests ops/onnx_export)
-  rung_test(rung_core_tests io/onnx/bad_files io/onnx/fold io/onnx/import io/onnx/mutation
+  rung_test(rung_core_tests io/onnx/bad_files io/onnx/export_sizes io/onnx/fold io/onnx/import io/onnx/mutation
             io/onnx/names)
 endif()
 rung_test(rung_torch_tests exec/eager/torchscript_file exec/eager/pt2_file)

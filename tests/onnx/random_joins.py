@@ -54,10 +54,15 @@ def write_networks(python):
     script = FOLDER / "thin_networks.py"
     digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
     folder = ROOT / "build" / "thin_networks" / digest
+    if (folder / "complete").exists():
+        return folder
     done = subprocess.run([python, "-W", "ignore", script, folder], capture_output=True, text=True)
+    if done.returncode != 0 and "No module named" in done.stderr:
+        print(f"SKIPPED: random joins need PyTorch and torchvision: {done.stderr.strip().splitlines()[-1]}")
+        sys.exit(SKIPPED)
     if done.returncode != 0:
-        lacks = "No module named" in done.stderr
-        sys.exit(print(f"SKIPPED: {done.stderr.strip().splitlines()[-1]}") or SKIPPED if lacks else done.stderr)
+        sys.exit(done.stderr)
+    (folder / "complete").touch()
     return folder
 
 
@@ -346,7 +351,7 @@ def main():
     parser.add_argument("--networks", nargs="+", default=[], help="with --skip")
     parser.add_argument("--skip", help="this join instead of drawn ones")
     parser.add_argument("--keep", type=os.path.abspath, help="a folder for the files, which stay")
-    parser.add_argument("--python", default="/usr/bin/python3", help="one with torchvision")
+    parser.add_argument("--python", default=sys.executable, help="one with torchvision")
     parser.add_argument("--write", help="a file for the table")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every draw")
     options = parser.parse_args()

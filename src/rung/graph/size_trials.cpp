@@ -16,13 +16,13 @@ std::vector<int64_t> sizes_to_try(int64_t size) {
   return out;
 }
 
-Resized at_size(const Graph& graph, const InputAxes& axes, int64_t size) {
+Resized at_sizes(const Graph& graph, const AxisSizes& sizes) {
   Resized out;
   try {
     for (const Node& node : graph.nodes()) {
       Op op = node.op;
       if (auto* input = std::get_if<ops::Input>(&op)) {
-        for (const InputAxis& axis : axes) {
+        for (const auto& [axis, size] : sizes) {
           if (axis.input == node.name) input->type.shape.at(axis.axis) = size;
         }
         ops::check_fixed_axes(std::get<ops::Input>(node.op), node.name, input->type.shape);
@@ -34,6 +34,12 @@ Resized at_size(const Graph& graph, const InputAxes& axes, int64_t size) {
     out.refused = error;
   }
   return out;
+}
+
+Resized at_size(const Graph& graph, const InputAxes& axes, int64_t size) {
+  AxisSizes sizes;
+  for (const InputAxis& axis : axes) sizes[axis] = size;
+  return at_sizes(graph, sizes);
 }
 
 SizeTrials::SizeTrials(const Graph& graph, const Extents& extents, const InputAxes& axes) {

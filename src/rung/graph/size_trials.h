@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,11 +18,15 @@ using InputAxes = std::vector<InputAxis>;
 /// many places because it is broadcast there.
 std::vector<int64_t> sizes_to_try(int64_t size);
 
-/// A graph inferred at another size of some axes of its inputs.
+/// Sizes of axes of inputs.
+using AxisSizes = std::map<InputAxis, int64_t>;
+
+/// A graph inferred at other sizes of some axes of its inputs.
 struct Resized {
   Graph graph;  ///< without outputs; where it refuses the size, the nodes before the one that does
   std::optional<Error> refused;
 };
+Resized at_sizes(const Graph& graph, const AxisSizes& sizes);
 Resized at_size(const Graph& graph, const InputAxes& axes, int64_t size);
 
 /// What a graph told of some axes of its inputs when they had other sizes.

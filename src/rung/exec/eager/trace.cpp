@@ -10,6 +10,7 @@
 #include "rung/exec/eager/module.h"
 #include "rung/exec/eager/trace_lower.h"
 #include "rung/exec/eager/trace_names.h"
+#include "rung/exec/eager/trace_sizes.h"
 #include "rung/ops/eager.h"
 
 namespace rung {
@@ -45,26 +46,6 @@ class EvalGuard {
   std::vector<std::pair<torch::nn::Module*, bool>> modes_;
 };
 
-/// Axes of inputs that change together: the same place and size, where the function does not take
-/// another size in one of them alone.
-struct Symbol {
-  size_t axis = 0;
-  int64_t size = 0;
-  bool batch = false;
-  std::vector<size_t> inputs = {};
-};
-
-struct Probe {
-  std::optional<size_t> symbol;  ///< none: all at once
-  Record record;
-};
-
-/// The examples' elements over and over, so that indices stay valid ones.
-at::Tensor with_size(const at::Tensor& x, int64_t axis, int64_t size) {
-  const auto index = at::arange(size, x.options().dtype(at::kLong)).remainder(x.size(axis));
-  return x.index_select(axis, index).contiguous();
-}
-
 class Tracer {
  public:
   Tracer(const Source& source, const TraceFunction& run, const std::vector<at::Tensor>& examples,
@@ -79,21 +60,20 @@ class Tracer {
     other_values_ = record_other_values(false);
     record_other_values(true);  // that it is the same program; its numbers may be without meaning
     name_inputs();
-    held_.resize(base_.inputs);
   }
 
   Model trace() {
-    probe_all();
+    sizes_.emplace(base_, roles_, [this](const auto& inputs) { return record_at(inputs); });
     while (true) {
       try {
         Model model = build();
         if (const auto wrong = first_wrong(model)) {
-          fix(*wrong, "what is computed");
-        } else if (!hold_refused(model)) {
+          sizes_->fix(*wrong, "what is computed");
+        } else if (!sizes_->learn_more(model.graph) && !sizes_->hold_refused(model)) {
           return model;
         }
       } catch (const SizeVaries& varies) {
-        fix(varies.records.front() - 1, varies.what);
+        sizes_->fix(varies.records.front() - 1, varies.what);
       }
     }
   }
@@ -164,136 +144,9 @@ class Tracer {
     }
   }
 
-  std::vector<at::Tensor> inputs_with(const Symbol& symbol, std::vector<at::Tensor> inputs,
-                                      int64_t size) const {
-    for (const size_t i : symbol.inputs) {
-      inputs[i] = with_size(inputs[i], static_cast<int64_t>(symbol.axis), size);
-    }
-    return inputs;
-  }
-
-  /// A record at other sizes, where the function takes them and does the same; `differs` where it
-  /// takes them and does something else.
-  std::optional<Record> try_record(const std::vector<at::Tensor>& inputs, bool& differs) const {
-    Record out;
-    try {
-      out = record_at(inputs);
-    } catch (const std::exception&) {
-      return std::nullopt;  // the function's own objection
-    }
-    if (same_program(base_, out)) return out;
-    differs = true;
-    return std::nullopt;
-  }
-
-  void probe_all() {
-    std::map<std::pair<size_t, int64_t>, Symbol> groups;
-    for (size_t i = 0; i < base_.inputs; ++i) {
-      const Shape& shape = base_.values[i].sizes;
-      for (size_t axis = 0; axis < shape.size(); ++axis) {
-        if (shape[axis] == 0) continue;
-        Symbol& group = groups[{axis, shape[axis]}];
-        group.axis = axis;
-        group.size = shape[axis];
-        group.batch = group.batch || roles_[i][axis] == Role::kBatch;
-        group.inputs.push_back(i);
-      }
-    }
-    for (auto& [place, group] : groups) {
-      for (Symbol& symbol : apart(std::move(group))) probe(std::move(symbol));
-    }
-    probe_together();
-  }
-
-  /// Inputs of one size that may have different ones: each that the function takes alone. Batches
-  /// go together.
-  std::vector<Symbol> apart(Symbol group) const {
-    if (group.batch || group.inputs.size() == 1) return {std::move(group)};
-    std::vector<Symbol> out;
-    Symbol rest = group;
-    rest.inputs.clear();
-    for (const size_t input : group.inputs) {
-      Symbol alone = group;
-      alone.inputs = {input};
-      bool differs = false;
-      const auto record = try_record(inputs_with(alone, base_.given, group.size + 1), differs);
-      if (record || differs) {
-        out.push_back(std::move(alone));
-      } else {
-        rest.inputs.push_back(input);
-      }
-    }
-    if (!rest.inputs.empty()) out.push_back(std::move(rest));
-    return out;
-  }
-
-  void probe_together() {
-    if (symbols_.size() < 2) return;
-    auto inputs = base_.given;
-    for (const Symbol& symbol : symbols_) inputs = inputs_with(symbol, inputs, symbol.size + 1);
-    bool differs = false;
-    if (auto all = try_record(inputs, differs)) probes_.push_back({std::nullopt, std::move(*all)});
-    if (!differs) return;
-    for (const Symbol& symbol : symbols_) {
-      hold(symbol, "other operators are called where several sizes are others");
-    }
-    probes_.clear();
-  }
-
-  void probe(Symbol symbol) {
-    const int64_t size = symbol.size;
-    // A near size and a far, odd ones at every level of a pyramid: they tell "twice as large" from
-    // "as large as that one", and a half from the number that it is.
-    std::vector<Record> found;
-    bool differs = false;
-    const auto attempt = [&](int64_t other) {
-      auto record = try_record(inputs_with(symbol, base_.given, other), differs);
-      if (record) found.push_back(std::move(*record));
-    };
-    for (const int64_t other : {size + 1, size + 31}) attempt(other);
-    for (const int64_t other : {size + 32, 2 * size, size / 2}) {
-      if (found.empty() && size > 1) attempt(other);
-    }
-    if (differs && symbol.batch) {
-      fail_user("the traced function calls other operators for another batch size");
-    }
-    if (differs) {
-      hold(symbol, "other operators are called at other sizes");
-    } else if (found.empty()) {
-      refused_.push_back(std::move(symbol));
-    } else {
-      for (Record& record : found) probes_.push_back({symbols_.size(), std::move(record)});
-      symbols_.push_back(std::move(symbol));
-    }
-  }
-
-  /// From here on the graph is one for the traced size only, and says so when it runs.
-  void hold(const Symbol& symbol, const std::string& why) {
-    for (const size_t i : symbol.inputs) held_[i].emplace(static_cast<int64_t>(symbol.axis), why);
-  }
-
-  /// Gives up the freedom of the size that the probe changed.
-  void fix(size_t probe, const std::string& what) {
-    const auto symbol = probes_.at(probe).symbol;
-    if (symbol && symbols_[*symbol].batch) {
-      fail_unsupported(
-          "{} of the traced function depends on the batch size in a way that a graph "
-          "cannot follow",
-          what);
-    }
-    for (size_t i = 0; i < symbols_.size(); ++i) {  // without one: each size alone is followed
-      if (symbol ? i != *symbol : symbols_[i].batch) continue;
-      hold(symbols_[i], what + (symbol ? " depends on that size in a way that a graph cannot follow"
-                                       : " depends on several sizes at once"));
-    }
-    std::erase_if(probes_, [&](const Probe& other) {
-      return !other.symbol || (symbol ? other.symbol == symbol : !symbols_[*other.symbol].batch);
-    });
-  }
-
   Model build() const {
     std::vector<const Record*> records{&base_};
-    for (const Probe& probe : probes_) records.push_back(&probe.record);
+    for (const auto& probe : sizes_->probes()) records.push_back(&probe.record);
     const Lowered lowered = lower(records, repeat_, source_, names_, input_ops());
     const auto names = name_nodes(lowered, source_.modules);
     Model model;
@@ -323,7 +176,7 @@ class Tracer {
     for (size_t i = 0; i < base_.inputs; ++i) {
       const TracedValue& value = base_.values[i];
       ops::Input input{.type = {from_torch(value.type), value.sizes, roles_[i]}};
-      for (const auto& [axis, why] : held_[i]) {
+      for (const auto& [axis, why] : sizes_->held()[i]) {
         input.fixed.push_back(axis);
         if (input.why.find(why) == std::string::npos)
           input.why += (input.why.empty() ? "" : "; ") + why;
@@ -363,29 +216,11 @@ class Tracer {
     if (other_values_ && !right(*other_values_)) {
       fail_unsupported("the traced graph gives other values than the function at random inputs");
     }
-    for (size_t i = 0; i < probes_.size(); ++i) {
-      if (!right(probes_[i].record)) return i;
+    const auto& probes = sizes_->probes();
+    for (size_t i = 0; i < probes.size(); ++i) {
+      if (!right(probes[i].record)) return i;
     }
     return std::nullopt;
-  }
-
-  /// Holds the sizes that the function refuses to be others, where the graph would take them.
-  bool hold_refused(const Model& model) {
-    const at::NoGradGuard no_grad;
-    Module module(model);
-    module->eval();
-    bool held = false;
-    for (const Symbol& symbol : refused_) {
-      try {
-        module->forward(inputs_with(symbol, base_.given, symbol.size + 1));
-      } catch (const std::exception&) {
-        continue;
-      }
-      hold(symbol, "the traced function takes no other size there");
-      held = true;
-    }
-    refused_.clear();
-    return held;
   }
 
   const Source& source_;
@@ -395,10 +230,7 @@ class Tracer {
   std::optional<Record> other_values_;
   std::vector<std::string> names_;
   std::vector<Roles> roles_;
-  std::vector<std::map<int64_t, std::string>> held_;  ///< by input: axes of one size only, and why
-  std::vector<Symbol> symbols_;
-  std::vector<Symbol> refused_;  ///< of which the function took no other size
-  std::vector<Probe> probes_;
+  std::optional<TracedSizes> sizes_;
 };
 
 }  // namespace

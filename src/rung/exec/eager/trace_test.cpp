@@ -316,6 +316,30 @@ TEST(Trace, ASizeThatTheFunctionAsksForIsHeld) {
   EXPECT_EQ(at_other_size(f, {1, 8}, {1, 9}), "held");
 }
 
+// 64, 65 and 95 pixels are two rows of 32: what is as large as those is no number.
+TEST(Trace, SizesBehindALargeStrideAreFollowed) {
+  const auto f = [](const std::vector<at::Tensor>& in) {
+    const at::Tensor y = at::avg_pool2d(in[0], {32, 32});
+    return std::vector<at::Tensor>{y *
+                                   at::adaptive_max_pool2d(in[0], {y.size(2), y.size(3)}).get<0>()};
+  };
+  EXPECT_EQ(at_other_size(f, {1, 3, 64, 64}, {2, 3, 130, 97}), "the same");
+}
+
+// The batch of a state and of what it belongs to: neither takes another size alone.
+TEST(Trace, SizesThatFitOnlyTogetherAreFree) {
+  const auto f = [](const at::Tensor& x, const at::Tensor& state) {
+    return at::tanh(at::cat({x, state[0]}, 1));
+  };
+  const Model model = trace(f, {torch::randn({2, 5}), torch::randn({1, 2, 4})});
+  for (const NodeId id : model.graph.inputs()) {
+    EXPECT_TRUE(model.graph.op_as<ops::Input>(id)->fixed.empty()) << model.graph.node(id).name;
+  }
+  Module net(model);
+  const auto x = torch::randn({3, 5}), state = torch::randn({1, 3, 4});
+  EXPECT_TRUE(at::allclose(net->forward(std::vector<at::Tensor>{x, state})[0], f(x, state)));
+}
+
 TEST(Trace, InputsOfOneSizeMayDiffer) {
   const auto f = [](const at::Tensor& a, const at::Tensor& b) {
     return a.sum() * at::arange(b.size(1), b.options()) + b;

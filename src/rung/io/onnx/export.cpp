@@ -12,6 +12,7 @@
 #include "rung/base/text.h"
 #include "rung/graph/size_trials.h"
 #include "rung/io/graph_json.h"
+#include "rung/io/onnx/check_export.h"
 #include "rung/io/onnx/digest.h"
 #include "rung/io/onnx/exporter.h"
 
@@ -55,7 +56,7 @@ class Sizes {
   /// Writes the example's size of that symbol.
   void hold(size_t symbol, const std::string& why) {
     for (const Axis& axis : sized_.symbols[symbol].axes) {
-      say_held(sized_.symbols[symbol].name, axis, why);
+      say_held(axis, why);
     }
     Sized next{.model = sized_.model, .symbols = {}, .others = {}, .symbol_of = {}};
     for (size_t i = 0; i < sized_.symbols.size(); ++i) {
@@ -97,7 +98,7 @@ class Sizes {
       if (group.axes.size() > 1 && keep(group)) continue;
       for (const Axis& axis : group.axes) {
         if (const auto why = refused_.find(axis); why != refused_.end()) {
-          say_held(group.name, axis, why->second);
+          say_held(axis, why->second);
         }
       }
     }
@@ -117,9 +118,10 @@ class Sizes {
     sized_.symbols.push_back(symbol);
     return true;
   }
-  void say_held(const std::string& name, const Axis& axis, const std::string& why) {
-    held_.push_back(
-        fmt::format("{} of {}, because of {}", name, graph_.node(axis.first).name, why));
+  void say_held(const Axis& axis, const std::string& why) {
+    const Node& input = graph_.node(axis.first);
+    held_.push_back(fmt::format("{} of {}, because of {}", axis_name(input.types[0], axis.second),
+                                input.name, why));
   }
 
   const Graph& graph_;
@@ -214,6 +216,22 @@ std::vector<std::string> input_lines(const onnx::GraphProto& graph) {
   return out;
 }
 
+/// Writes the graph, and again with a size held, until the file follows all that are free.
+Exported write_followed(Sizes& sizes, int64_t opset,
+                        const std::shared_ptr<onnx::ModelProto>& file) {
+  while (true) {
+    try {
+      Exported out = onnx_export::write_graph(sizes.sized(), opset);
+      *file->mutable_graph() = std::move(out.graph);
+      const auto wrong = onnx_export::find_not_followed(file, out, sizes.sized());
+      if (!wrong) return out;
+      sizes.hold(wrong->symbol, wrong->why);
+    } catch (const SizeVaries& varies) {
+      sizes.hold(sizes.sized().symbol_of.at(varies.places.front()), varies.why);
+    }
+  }
+}
+
 }  // namespace
 
 OnnxExportReport save_onnx(const Model& model, const std::filesystem::path& path,
@@ -226,28 +244,21 @@ OnnxExportReport save_onnx(const Model& model, const std::filesystem::path& path
     fail_user("cannot write {}: the network has no output", path.string());
   OnnxExportReport report;
   Sizes sizes(model);
-  std::optional<Exported> exported;
-  while (!exported) {
-    try {
-      exported = onnx_export::write_graph(sizes.sized(), options.opset);
-    } catch (const SizeVaries& varies) {
-      sizes.hold(sizes.sized().symbol_of.at(varies.places.front()), varies.why);
-    }
-  }
-  report.held = sizes.held();
-  onnx::ModelProto proto;
+  const auto file = std::make_shared<onnx::ModelProto>();
+  onnx::ModelProto& proto = *file;
   proto.set_ir_version(ir_version(options.opset));
   proto.set_producer_name("rung");
   proto.add_opset_import()->set_version(options.opset);
-  *proto.mutable_graph() = std::move(exported->graph);
+  const Exported exported = write_followed(sizes, options.opset, file);
+  report.held = sizes.held();
   report.inputs = input_lines(proto.graph());
   report.nodes = static_cast<size_t>(proto.graph().node_size());
   auto json = to_json(model.graph);
   json["model"] = model.name;
   add_metadata(proto, onnx_metadata::kGraph, json.dump());
   add_metadata(proto, onnx_metadata::kDigest, onnx_digest(proto.graph()));
-  if (!exported->packed.empty()) {
-    add_metadata(proto, onnx_metadata::kPacked, std::move(exported->packed));
+  if (!exported.packed.empty()) {
+    add_metadata(proto, onnx_metadata::kPacked, std::move(exported.packed));
   }
   constexpr size_t kLargest = 2'000'000'000;  // protobuf ends at 2^31
   if (options.external_data || proto.ByteSizeLong() > kLargest) {

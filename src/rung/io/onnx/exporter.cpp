@@ -356,6 +356,9 @@ Exported Exporter::run() {
   write_outputs();
   write_weights();
   if (!pieces_.is_null()) out_.packed = pieces_.dump();
+  for (const auto& [value, name] : names_) {
+    if (!is_leaf(graph_.node(value.node).op)) out_.names.emplace_back(value, name);
+  }
   return std::move(out_);
 }
 

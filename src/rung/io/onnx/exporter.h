@@ -40,6 +40,8 @@ struct SizeVaries {
 struct Exported {
   onnx::GraphProto graph;
   std::string packed;  ///< onnx_metadata::kPacked, or empty
+  /// What the file calls the graph's values, those that it computes.
+  std::vector<std::pair<Value, std::string>> names;
 };
 Exported write_graph(const Sized& sized, int64_t opset);
 

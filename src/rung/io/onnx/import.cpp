@@ -7,6 +7,7 @@
 #include "rung/base/text.h"
 #include "rung/graph/input_roles.h"
 #include "rung/graph/rewrite.h"
+#include "rung/graph/size_trials.h"
 #include "rung/io/onnx/given_numbers.h"
 #include "rung/io/onnx/importer.h"
 #include "rung/io/onnx/restore.h"
@@ -79,7 +80,7 @@ class Loader {
     probe();
     do {
       follow(model, report);
-    } while (settle_waiting());
+    } while (settle_waiting() || learn_more(model));
     if (trials_.empty())
       model = onnx_import::lower(file_, inputs(), {sizes_of({})}, options_, report);
     return model;
@@ -258,15 +259,8 @@ class Loader {
   }
 
   std::vector<int64_t> others_of(const FreeSize& symbol) const {
-    const int64_t size = symbol.size;
-    std::vector<int64_t> out{size + 1};
-    if (size >= 16) out.push_back(size + 31);
-    if (!symbol.batch) {
-      for (const int64_t other : {size + 32, 2 * size, size / 2}) {
-        if (other > 0) out.push_back(other);
-      }
-    }
-    return out;
+    if (!symbol.batch) return sizes_to_try(symbol.size);
+    return {symbol.size + 1, symbol.size + 31};
   }
   bool next_trial(size_t symbol) {
     const auto others = others_of(symbols_[symbol]);
@@ -312,6 +306,36 @@ class Loader {
       next_trial(first);
     }
     return true;
+  }
+  /// Sizes at which the network, as it was followed so far, tells more than at those that were
+  /// tried; there it may be another. False: nothing is left to learn.
+  bool learn_more(const Model& model) {
+    if (trials_.empty()) return false;
+    const size_t before = trials_.size();
+    Extents extents;
+    extents.update(model.graph);
+    for (size_t symbol = 0; symbol < symbols_.size(); ++symbol) {
+      InputAxes axes;
+      for (const auto& [input, axis] : symbols_[symbol].axes) {
+        axes.push_back({model.graph.node(model.graph.inputs().at(input)).name, axis});
+      }
+      SizeTrials known(model.graph, extents, axes);
+      bool followed = false;
+      for (size_t i = 0; i < before; ++i) {
+        if (trials_[i].symbol != symbol) continue;
+        known.add(at_size(model.graph, axes, trials_[i].size).graph);
+        followed = true;
+      }
+      const auto others = others_of(symbols_[symbol]);
+      for (size_t& place = tried_[symbol];
+           followed && place < others.size() && !known.told_all();) {
+        const int64_t other = others[place++];
+        if (!known.tells(at_size(model.graph, axes, other).graph)) continue;
+        trials_.push_back({symbol, other});
+        break;
+      }
+    }
+    return trials_.size() > before;
   }
   /// The first trial that fails on its own.
   std::optional<size_t> find_refused() const {

@@ -262,14 +262,14 @@ Tensor read_tensor(const OnnxFile& file, const TensorProto& proto, const WeightP
 }  // namespace
 
 Tensor OnnxFile::tensor(const TensorProto& proto) const {
-  auto* weight = weights->find(proto);
+  auto* weight = weights == nullptr ? nullptr : weights->find(proto);
   if (weight == nullptr) return read_tensor(*this, proto, {});
   if (!weight->tensor.defined()) weight->tensor = read_tensor(*this, proto, weight->place);
   return weight->tensor;
 }
 
 bool OnnxFile::is_cut(const TensorProto& proto) const {
-  const auto* weight = weights->find(proto);
+  const auto* weight = weights == nullptr ? nullptr : weights->find(proto);
   return weight != nullptr && weight->place.bytes > 0;
 }
 

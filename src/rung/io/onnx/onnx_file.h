@@ -15,7 +15,8 @@ class OnnxWeights;
 struct OnnxFile {
   std::shared_ptr<onnx::ModelProto> proto;  ///< large initializers lack their numbers: see tensor
   std::filesystem::path folder;             ///< external data lies within
-  std::shared_ptr<OnnxWeights> weights;     ///< the graph's initializers, each read once
+  /// The graph's initializers, each read once; null where `proto` holds all numbers.
+  std::shared_ptr<OnnxWeights> weights;
 
   /// A tensor of the model, a part of `proto`. Initializers are read from the file when first asked
   /// for, and share memory ever after; external ones view the mapped file. Throws a user error that
