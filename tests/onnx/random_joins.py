@@ -230,6 +230,7 @@ class Tally:
         self.networks = collections.Counter()
         self.failures = []
         self.worst = 0.0
+        self.programs = False
 
     def add(self, job, answer, outcome, why, error):
         self.outcomes[outcome] += 1
@@ -238,6 +239,7 @@ class Tally:
         elif outcome in ("same", "not finite", "ill-conditioned"):
             self.worst = max(self.worst, error if outcome == "same" else 0)
             self.networks.update(set(answer["networks"]))
+            self.programs = self.programs or "program" in answer["sets"][0]
             if answer["held"]:
                 self.held.append((job["seed"], answer["held"]))
         elif outcome not in OUTCOMES:
@@ -260,22 +262,42 @@ class Tally:
                          f"{answer['skip']})")
         return "\n".join(lines)
 
-    def table(self, command):
-        open_pairs = sum(self.outcomes.values()) - self.outcomes["closes a loop"]
-        rows = [("drawn", sum(self.outcomes.values())), ("closing a loop", self.outcomes["closes a loop"]),
-                ("joined, of those that close none", f"{self.joined()} ({100 * self.joined() / open_pairs:.1f} %)"),
-                ("the same in all", self.outcomes["same"]),
-                ("not finite in all alike", self.outcomes["not finite"]),
-                ("ill-conditioned: as far from float64 as float32 is", self.outcomes["ill-conditioned"]),
-                ("of them, with a size that the file holds", len(self.held)),
+    def table(self, options):
+        drawn, loops = sum(self.outcomes.values()), self.outcomes["closes a loop"]
+        share = 100 * self.joined() / max(1, drawn - loops)
+        program = ", its compiled program" if self.programs else ""
+        rows = [("drawn", drawn), ("closing a loop", loops),
+                ("joined, of those that close none", f"{self.joined()} of {drawn - loops} ({share:.1f} %)"),
+                ("the same everywhere", self.outcomes["same"]), ("their largest error", f"{self.worst:.1e}"),
+                ("infinite, alike everywhere", self.outcomes["not finite"]),
+                ("ill-conditioned: float32 itself is as far from float64", self.outcomes["ill-conditioned"]),
                 ("differing, or failing in one alone", len(self.failures)),
-                ("largest error", f"{self.worst:.1e}")]
-        text = f"Written by `{command}`.\n\n| random joins | |\n|---|---|\n"
+                ("with a size that the file holds and says so", len(self.held))]
+        text = INTRODUCTION.format(joins=options.joins, seed=options.seed, program=program,
+                                   networks=", ".join(sorted(self.networks)))
         text += "".join(f"| {name} | {value} |\n" for name, value in rows)
-        text += "\n| refused | because |\n|---|---|\n"
-        for why, cases in sorted(self.reasons.items(), key=lambda item: -len(item[1])):
-            text += f"| {len(cases)} | {why.replace('|', ' ')} |\n"
+        text += "\n| refused | because | an example |\n|---|---|---|\n"
+        kinds = sorted(self.reasons.items(), key=lambda item: -len(item[1]))
+        for why, cases in kinds[:KINDS]:
+            _, answer = cases[0]
+            text += f"| {len(cases)} | {why} | {' and '.join(answer['networks'])}: `{answer['skip']}` |\n"
+        if rest := kinds[KINDS:]:
+            text += f"| {sum(len(cases) for _, cases in rest)} | {len(rest)} more, each less often | |\n"
         return text
+
+
+KINDS = 30  # of refusals, in the table
+INTRODUCTION = """# Random joins over networks from elsewhere
+
+Written by `tests/onnx/random_joins.py DRIVER --joins {joins} --seed {seed} --write docs/random_joins.md`. Each join draws
+one or two of torchvision's networks as PyTorch writes them as ONNX (all layers at a fraction of their width,
+tests/onnx/thin_networks.py), two of their layers, and a merge, with default policies. The joined network is
+exported, and rung{program} and ONNX Runtime run it at three sizes: the example's, one at which all that follows a size changes, and
+an odd one. Outputs and the merged value may differ by 1e-4 of their largest magnitude. Networks: {networks}.
+
+| random joins | |
+|---|---|
+"""
 
 
 def jobs_of(options):
@@ -365,8 +387,7 @@ def main():
         with tempfile.TemporaryDirectory(prefix="rung_joins_") as folder:
             tally = run(options, networks, pathlib.Path(folder))
     if options.write:
-        arguments = " ".join(argument for argument in sys.argv[2:] if argument not in ("-v",))
-        pathlib.Path(options.write).write_text(tally.table(f"tests/onnx/random_joins.py DRIVER {arguments}"))
+        pathlib.Path(options.write).write_text(tally.table(options))
     return 1 if tally.failures or not tally.joined() else 0
 
 

@@ -16,6 +16,23 @@ at::Tensor with_size(const at::Tensor& x, int64_t axis, int64_t size) {
   return x.index_select(axis, index).contiguous();
 }
 
+/// Keeps LibTorch from oneDNN's LSTM, which writes outside of a state whose batch is not the
+/// input's; its own refuses that.
+class SafeLstm {
+ public:
+  explicit SafeLstm(const Record& base) : before_(at::globalContext().userEnabledMkldnn()) {
+    const bool needed = std::any_of(base.calls.begin(), base.calls.end(),
+                                    [](const Call& call) { return call.name == "aten::lstm"; });
+    if (needed) at::globalContext().setUserEnabledMkldnn(false);
+  }
+  ~SafeLstm() { at::globalContext().setUserEnabledMkldnn(before_); }
+  SafeLstm(const SafeLstm&) = delete;
+  SafeLstm& operator=(const SafeLstm&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace
 
 TracedSizes::TracedSizes(const Record& base, const std::vector<Roles>& roles, RecordAt record_at)
@@ -36,6 +53,7 @@ std::vector<at::Tensor> TracedSizes::inputs_with(const Symbol& symbol,
 /// takes them and does something else.
 std::optional<Record> TracedSizes::try_record(const std::vector<at::Tensor>& inputs,
                                               bool& differs) const {
+  const SafeLstm safe(base_);
   Record out;
   try {
     out = record_at_(inputs);

@@ -320,8 +320,10 @@ TEST(Trace, ASizeThatTheFunctionAsksForIsHeld) {
 TEST(Trace, SizesBehindALargeStrideAreFollowed) {
   const auto f = [](const std::vector<at::Tensor>& in) {
     const at::Tensor y = at::avg_pool2d(in[0], {32, 32});
-    return std::vector<at::Tensor>{y *
-                                   at::adaptive_max_pool2d(in[0], {y.size(2), y.size(3)}).get<0>()};
+    const auto size = F::InterpolateFuncOptions()
+                          .size(std::vector<int64_t>{y.size(2), y.size(3)})
+                          .mode(torch::kNearest);
+    return std::vector<at::Tensor>{y * F::interpolate(in[0], size)};
   };
   EXPECT_EQ(at_other_size(f, {1, 3, 64, 64}, {2, 3, 130, 97}), "the same");
 }

@@ -1,9 +1,24 @@
 #include "rung/base/error.h"
+#include "rung/ops/dtype_eager.h"
 #include "rung/ops/eager.h"
 
 namespace rung::ops {
+namespace {
+
+/// LibTorch's recurrent functions read and write outside of tensors of other sizes.
+void check_sizes(const Recurrent& op, const Tensors& in) {
+  std::vector<TensorType> types;
+  for (const at::Tensor& x : in) {
+    types.emplace_back(from_torch(x.scalar_type()), x.sizes().vec(),
+                       Roles(static_cast<size_t>(x.dim()), Role::kNone));
+  }
+  infer(op, types);
+}
+
+}  // namespace
 
 Tensors run(const Recurrent& op, const Tensors& in, const RunContext& context) {
+  check_sizes(op, in);
   const auto& x = in[0];
   const bool lstm = op.cell == Cell::kLstm;
   const int64_t batch = x.size(op.batch_first ? 0 : 1);
