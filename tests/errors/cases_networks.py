@@ -36,7 +36,7 @@ CASES = [
     onnx("another size than the file has", ONNX, "net.onnx: the input 'x' has size 3 on axis 1, and an example of 4 is given", "rung show net.onnx --shape 1x4x8x8"),
     onnx("sizes given twice", ONNX, "--shape gives 'x' twice", "rung show net.onnx --shape x=1x3x8x8 --shape x=1x3x8x8"),
     onnx("a number for an unknown input", ONNX, "net.onnx: a number is given for 'sr', which is no input; the inputs are x", "rung show net.onnx --number sr=16000"),
-    onnx("a number that is none", ONNX, "--number 'sr=fast': 'fast' is no number; the form is --number INPUT=NUMBER, such as sr=16000, or several with commas", "rung show net.onnx --number sr=fast"),
+    onnx("a number that is none, for an input", ONNX, "--number 'sr=fast': 'fast' is no number; the form is --number INPUT=NUMBER, such as sr=16000, or several with commas", "rung show net.onnx --number sr=fast"),
     onnx("a number for no input", ONNX, "--number '16000': the form is --number INPUT=NUMBER, such as sr=16000", "rung show net.onnx --number 16000"),
     onnx("a number given twice", ONNX, "--number gives 'sr' twice", "rung show net.onnx --number sr=1 --number sr=2"),
     net("a number for a file that takes none", "rung show net.rung --number sr=16000", "--number sr: 'net.rung' is no ONNX file; only those have inputs that become constants"),

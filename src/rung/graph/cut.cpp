@@ -48,7 +48,7 @@ std::vector<NewInput> new_inputs(const Graph& graph, const TapIndex& taps,
                                  const std::vector<std::string>& from) {
   std::vector<NewInput> inputs;
   if (from.empty()) return inputs;
-  Extents extents;
+  Extents extents(Extents::Held::kFollowed);
   extents.update(graph);
   for (const auto& name : from) {
     const Tap tap = taps.find(name);

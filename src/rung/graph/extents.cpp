@@ -19,6 +19,7 @@ struct Call {
   const Node& node;
   std::vector<TensorType> types;  ///< of the inputs
   std::vector<const Axes*> in;
+  bool follows_held = false;  ///< axes that an input holds are followed like others
 
   const Axes& x() const { return *in[0]; }
   size_t rank() const { return x().size(); }
@@ -47,11 +48,12 @@ std::string symbol_of(const std::string& input, size_t axis) {
   return fmt::format("{}.{}", input, axis);
 }
 
-// An axis that is held has one size, whatever else the input's are.
+// An axis that is held has one size, whatever else the input's are, unless who asks follows it.
 Outputs rule(const ops::Input& op, const Call& c) {
   Axes out;
   for (size_t i = 0; i < c.node.types[0].rank(); ++i) {
     const bool held =
+        !c.follows_held &&
         std::find(op.fixed.begin(), op.fixed.end(), static_cast<int64_t>(i)) != op.fixed.end();
     out.push_back(held ? c.table.constant(op.type.shape[i])
                        : c.table.symbol(symbol_of(c.node.name, i)));
@@ -403,7 +405,7 @@ void Extents::update(const Graph& graph) {
       for (size_t axis = 0; axis < node.types[0].rank(); ++axis)
         inputs_.push_back({node.name, axis});
     }
-    Call call{table_, node, {}, {}};
+    Call call{table_, node, {}, {}, held_ == Held::kFollowed};
     for (const Value value : node.inputs) {
       call.types.push_back(graph.type(value));
       call.in.push_back(

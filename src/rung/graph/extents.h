@@ -23,6 +23,10 @@ struct InputAxis {
 ///   extents.of(skip, 2) == extents.of(up, 2)  // no size of an input can make them differ
 class Extents {
  public:
+  /// What an axis is that an input holds (Input::fixed): one size, or one to follow like others.
+  enum class Held { kConstant, kFollowed };
+  explicit Extents(Held held = Held::kConstant) : held_(held) {}
+
   /// Follows the nodes that were added since. The same graph every time, only ever longer.
   void update(const Graph& graph);
 
@@ -43,6 +47,7 @@ class Extents {
   std::string text(Value value) const;
 
  private:
+  Held held_;
   mutable SizeTable table_;        ///< a question may make a size that was not asked for before
   std::vector<InputAxis> inputs_;  ///< every axis of every input so far
   std::vector<std::vector<std::vector<Extent>>> sizes_;  ///< node, output, axis
