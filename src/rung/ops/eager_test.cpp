@@ -136,16 +136,28 @@ TEST_P(EveryOp, RunsAsPredictedAndDifferentiates) {
 }
 
 // As torch.nn.functional.interpolate on maps that are not channels-last; its gradient, and its
-// forward pass on those that are, take other elements by some factors.
+// forward pass on those that are, take other elements by factors that keep or double a size without
+// being 1 or 2. LibTorch 2.x does so everywhere: there the others alone are compared. A trace of
+// such a factor is compared with what it gives, and refused.
 TEST(ResizeEager, NearestByFactorTakesPyTorchsElements) {
+  const auto line = at::arange(5, at::kFloat).view({1, 1, 5});
+  const bool has_shortcuts =
+      at::equal(at::upsample_nearest1d(line, c10::nullopt, std::vector<double>{1.01}), line);
   Rng rng(7);
+  int compared = 0;
   for (int i = 0; i < 300; ++i) {
     const at::Tensor x = at::arange(3 * 5 * 7, at::kFloat).view({1, 3, 5, 7});
     const std::vector<double> factors = {rng.uniform(0.3, 4), rng.uniform(0.3, 4)};
     const auto y = run(ops::Resize{.scale = factors}, {x}, {});
+    const auto takes_shortcut = [&](int64_t axis) {
+      return y[0].size(axis) == x.size(axis) || y[0].size(axis) == 2 * x.size(axis);
+    };
+    if (has_shortcuts && (takes_shortcut(2) || takes_shortcut(3))) continue;
+    ++compared;
     EXPECT_TRUE(at::equal(y[0], at::upsample_nearest2d(x, c10::nullopt, factors)))
         << factors[0] << " " << factors[1];
   }
+  EXPECT_GE(compared, 200);
 }
 
 INSTANTIATE_TEST_SUITE_P(Eager, EveryOp, testing::Range<size_t>(0, kGenerators.size()),
