@@ -46,7 +46,7 @@ if(RUNG_ONNX)
   rung_test(rung_core_tests io/onnx/bad_files io/onnx/export_sizes io/onnx/fold io/onnx/import io/onnx/mutation
             io/onnx/names)
 endif()
-rung_test(rung_torch_tests exec/eager/torchscript_file exec/eager/pt2_file)
+rung_test(rung_torch_tests exec/eager/torchscript_file exec/eager/pt2_file exec/eager/pt2_exported)
 rung_test(rung_program_tests ops/folding)
 rung_test(rung_program_tests ops/onednn)
 rung_test(rung_program_tests ops/linear/products_onednn)

@@ -28,6 +28,19 @@ def flat(prefix, value):
     return out
 
 
+def save_run(name, module, sizes):
+    """NAME.run.safetensors: what the module gives for each of the arguments."""
+    run = {}
+    for i, arguments in enumerate(sizes):
+        out = flat("", module(**arguments))
+        run |= {f"{i}/in/{key}": value for key, value in flat("", arguments).items()}
+        for key, value in out.items():
+            places = key.replace(".", "").isdigit() or not key
+            key = ("output" + key if len(out) > 1 else "output") if places else key
+            run[f"{i}/out/{key}"] = value
+    save_safetensors(folder() / f"{name}.run.safetensors", run)
+
+
 def save(name, module, sizes, trace=False):
     """`sizes`: arguments by name, tensors, the first of them what is traced."""
     module = module.eval()
@@ -37,15 +50,7 @@ def save(name, module, sizes, trace=False):
         else:
             scripted = torch.jit.script(module)
         scripted.save(str(folder() / f"{name}.pt"))
-        run = {}
-        for i, arguments in enumerate(sizes):
-            out = flat("", module(*arguments.values()))
-            run |= {f"{i}/in/{key}": value for key, value in flat("", arguments).items()}
-            for key, value in out.items():
-                places = key.replace(".", "").isdigit() or not key
-                key = ("output" + key if len(out) > 1 else "output") if places else key
-                run[f"{i}/out/{key}"] = value
-        save_safetensors(folder() / f"{name}.run.safetensors", run)
+        save_run(name, module, sizes)
 
 
 def settle(module):

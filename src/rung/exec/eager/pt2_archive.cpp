@@ -31,6 +31,32 @@ bool uses(const nlohmann::json& program, bool constants) {
   return false;
 }
 
+/// Python's JSON has three numbers more; `real` (pt2_arguments) reads them as texts.
+std::string with_quoted_infinities(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  bool in_text = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_text && c == '\\') {
+      out += json.substr(i++, 2);
+      continue;
+    }
+    in_text ^= c == '"';
+    std::string_view found;
+    for (const std::string_view name : {"-Infinity", "Infinity", "NaN"}) {
+      if (!in_text && found.empty() && json.substr(i).starts_with(name)) found = name;
+    }
+    if (found.empty()) {
+      out += c;
+    } else {
+      out.append("\"").append(found).append("\"");
+      i += found.size() - 1;
+    }
+  }
+  return out;
+}
+
 class Reader {
  public:
   explicit Reader(const std::filesystem::path& path) : zip_(open(path)) {}
@@ -83,7 +109,7 @@ class Reader {
 
   nlohmann::json json(const std::string& entry) const {
     const auto bytes = zip_.read(entry);
-    auto out = nlohmann::json::parse(text_of(*bytes), nullptr, false);
+    auto out = nlohmann::json::parse(with_quoted_infinities(text_of(*bytes)), nullptr, false);
     if (out.is_discarded()) fail_user("{} in the archive is no JSON", quoted(entry));
     return out;
   }

@@ -16,10 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kScript = "pt2_files.py";
-
 /// The programs of tests/python/pt2_files.py, made once.
-class Pt2 : public testing::PythonFiles<kScript> {
+class Pt2 : public testing::PythonFiles<Pt2> {
+ public:
+  static constexpr const char* kScript = "pt2_files.py";
+
  protected:
   /// The values of PyTorch for Python at three sizes.
   static void expect_same(const Model& model) {

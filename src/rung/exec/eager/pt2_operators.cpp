@@ -113,6 +113,16 @@ struct StandIn {
   IValues (*call)(const IValues& in);
 };
 constexpr StandIn kStandIns[] = {
+    // Exported programs are functional, so a view is a reshape; whether memory lies as a view needs
+    // it depends on kernels that differ between versions (attention's results).
+    {"aten.view.default", "x(Tensor self, int[] size) -> Tensor",
+     [](const IValues& in) -> IValues {
+       return {at::reshape(in[0].toTensor(), in[1].toIntVector())};
+     }},
+    {"aten.lift_fresh_copy.default", "x(Tensor self) -> Tensor",
+     [](const IValues& in) -> IValues { return {in[0]}; }},
+    {"aten.detach_.default", "x(Tensor self) -> Tensor",
+     [](const IValues& in) -> IValues { return {in[0].toTensor().detach()}; }},
     {"aten._native_batch_norm_legit_no_training.default",
      "x(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, "
      "float momentum, float eps) -> (Tensor, Tensor, Tensor)",

@@ -138,6 +138,8 @@ std::vector<std::pair<std::string, std::string>> modules_of(const json& node) {
   for (const auto& entry : split(stack.get<std::string>(), ';')) {  // key,path,type
     const auto parts = split(entry, ',');
     if (parts.size() != 3) return {};
+    // What a pass of the exporter adds has no module: "_empty_nn_module_stack_from_metadata_hook".
+    if (parts[2] == parts[0] && parts[1] == parts[0]) return {};
     const auto path = plain_path(parts[1]);
     if (!path) return {};
     out.emplace_back(*path, parts[2].substr(parts[2].rfind('.') + 1));

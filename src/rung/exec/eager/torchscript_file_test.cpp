@@ -16,10 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kScript = "torchscript_files.py";
-
 /// The networks of tests/python/torchscript_files.py, made once.
-class TorchScript : public testing::PythonFiles<kScript> {
+class TorchScript : public testing::PythonFiles<TorchScript> {
+ public:
+  static constexpr const char* kScript = "torchscript_files.py";
+
  protected:
   /// The run's values of one size: "in" or "out".
   static TensorMap values(const std::string& name, int size, const std::string& side) {
