@@ -37,7 +37,8 @@ rung_test(rung_core_tests blocks/decoder blocks/densenet blocks/encoder blocks/m
           blocks/zoo)
 rung_test(rung_torch_tests ops/eager ops/eager_layout_cases ops/eager_map_cases
           ops/eager_pointwise_cases)
-rung_test(rung_torch_tests exec/eager/convert exec/eager/identity exec/eager/module exec/eager/module_state)
+rung_test(rung_torch_tests exec/eager/convert exec/eager/identity exec/eager/join_layouts exec/eager/module)
+rung_test(rung_torch_tests exec/eager/module_state)
 rung_test(rung_core_tests io/csv io/idx io/toml)
 rung_test(rung_torch_tests train/data train/options train/recipe train/task train/trainer)
 rung_test(rung_torch_tests exec/eager/trace)

@@ -51,6 +51,20 @@ struct Network {
   std::vector<std::string> taps;
 };
 
+/// The layers; of one that several values leave, the first.
+std::vector<std::string> taps_of(const Graph& graph) {
+  const TapIndex index(graph);
+  std::vector<std::string> names = index.names();
+  for (std::string& name : names) {
+    try {
+      index.find(name);
+    } catch (const Error&) {
+      name += ":0";
+    }
+  }
+  return names;
+}
+
 class Networks {
  public:
   explicit Networks(const fs::path& folder) : folder_(folder) {
@@ -65,7 +79,7 @@ class Networks {
     const auto [entry, is_new] = loaded_.try_emplace(name);
     if (is_new) {
       Model model = load_onnx(folder_ / (name + ".onnx"), {.shapes = {{"", {1, 3, kSize, kSize}}}});
-      entry->second.taps = TapIndex(model.graph).names();
+      entry->second.taps = taps_of(model.graph);
       entry->second.model = std::move(model);
     }
     return entry->second;

@@ -17,6 +17,7 @@ import argparse
 import collections
 import hashlib
 import json
+import multiprocessing
 import os
 import pathlib
 import re
@@ -53,16 +54,19 @@ def write_networks(python):
     """The folder of the networks, made where it is not there, or an explanation."""
     script = FOLDER / "thin_networks.py"
     digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
-    folder = ROOT / "build" / "thin_networks" / digest
-    if (folder / "complete").exists():
-        return folder
-    done = subprocess.run([python, "-W", "ignore", script, folder], capture_output=True, text=True)
-    if done.returncode != 0 and "No module named" in done.stderr:
-        print(f"SKIPPED: random joins need PyTorch and torchvision: {done.stderr.strip().splitlines()[-1]}")
+    versions = subprocess.run([python, "-W", "ignore", script, "--versions"], capture_output=True, text=True)
+    if versions.returncode != 0 and "No module named" in versions.stderr:
+        print(f"SKIPPED: random joins need PyTorch and torchvision: {versions.stderr.strip().splitlines()[-1]}")
         sys.exit(SKIPPED)
-    if done.returncode != 0:
-        sys.exit(done.stderr)
-    (folder / "complete").touch()
+    if versions.returncode != 0:
+        sys.exit(versions.stderr)
+    folder = ROOT / "build" / "thin_networks" / f"{digest}_{versions.stdout.strip()}"
+    if not (folder / "complete").exists():
+        done = subprocess.run([python, "-W", "ignore", script, folder], capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(done.stderr)
+        (folder / "complete").write_text(done.stdout)
+    print((folder / "complete").read_text(), end="")
     return folder
 
 
@@ -245,6 +249,17 @@ class Tally:
         elif outcome not in OUTCOMES:
             self.failures.append((job, answer, outcome, why))
 
+    def take(self, other):
+        """Counts what another process has seen."""
+        self.outcomes += other.outcomes
+        for why, cases in other.reasons.items():
+            self.reasons[why] += cases
+        self.held += other.held
+        self.networks += other.networks
+        self.failures += other.failures
+        self.worst = max(self.worst, other.worst)
+        self.programs = self.programs or other.programs
+
     def joined(self):
         return sum(count for outcome, count in self.outcomes.items() if outcome not in ("closes a loop", "refused"))
 
@@ -304,13 +319,13 @@ def jobs_of(options):
     if options.skip:
         yield {"seed": options.seed, "networks": options.networks, "skip": options.skip}
         return
-    if options.count is None:
+    if options.count is None and options.first:
         for networks, skip in FOUND:
             yield {"seed": 0, "networks": networks, "skip": skip}
     seed = options.seed
     while options.count is None or seed < options.seed + options.count:
         yield {"seed": seed}
-        seed += 1
+        seed += options.step
 
 
 def repeat(options, job, answer):
@@ -364,6 +379,15 @@ def run(options, networks, folder):
     return tally
 
 
+def run_part(options, networks, part):
+    options = argparse.Namespace(**{**vars(options), "seed": options.seed + part, "step": options.processes,
+                                    "joins": -(-options.joins // options.processes), "first": part == 0})
+    if options.keep:
+        return run(options, networks, pathlib.Path(options.keep))
+    with tempfile.TemporaryDirectory(prefix="rung_joins_") as folder:
+        return run(options, networks, pathlib.Path(folder))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("driver", type=os.path.abspath)
@@ -372,6 +396,7 @@ def main():
     parser.add_argument("--count", type=int, help="only so many draws")
     parser.add_argument("--networks", nargs="+", default=[], help="with --skip")
     parser.add_argument("--skip", help="this join instead of drawn ones")
+    parser.add_argument("--processes", type=int, default=1, help="each takes every so many seeds")
     parser.add_argument("--keep", type=os.path.abspath, help="a folder for the files, which stay")
     parser.add_argument("--python", default=sys.executable, help="one with torchvision")
     parser.add_argument("--write", help="a file for the table")
@@ -381,11 +406,13 @@ def main():
         print(f"SKIPPED: random joins need {lacks}")
         return SKIPPED
     networks = write_networks(options.python)
-    if options.keep:
-        tally = run(options, networks, pathlib.Path(options.keep))
-    else:
-        with tempfile.TemporaryDirectory(prefix="rung_joins_") as folder:
-            tally = run(options, networks, pathlib.Path(folder))
+    tally = Tally()
+    parts = [(options, networks, part) for part in range(options.processes)]
+    with multiprocessing.Pool(options.processes) as pool:
+        for one in pool.starmap(run_part, parts):
+            tally.take(one)
+    if options.processes > 1:
+        print(tally.text())
     if options.write:
         pathlib.Path(options.write).write_text(tally.table(options))
     return 1 if tally.failures or not tally.joined() else 0

@@ -1,16 +1,21 @@
 """torchvision's networks, thin: every layer and connection of the original, at a fraction of its width.
 
-    thin_networks.py FOLDER     writes FOLDER/NAME.onnx for each that is not there yet
+    thin_networks.py FOLDER       writes FOLDER/NAME.onnx for each that is not there yet
+    thin_networks.py --versions   prints the versions of PyTorch and torchvision
+
+Says which networks this PyTorch cannot export, and leaves those out.
 
 Thin ones run and are written in milliseconds, so that a thousand joins of them can be. Their weights are drawn
 from a seed, and made telling: statistics of batch norms are those of the activations, and what starts as nothing
 (ConvNeXt's scale of 1e-6, biases, position tables) starts as something, so that no layer can be left out unseen.
 """
 
+import inspect
 import pathlib
 import sys
 
 import torch
+import torchvision
 from torchvision import models
 from torchvision.models import convnext, efficientnet, mobilenetv3, regnet, segmentation, swin_transformer
 
@@ -80,11 +85,8 @@ def make_segments(make):  # deeplabv3_mobilenet_v3_large, lraspp_mobilenet_v3_la
 
 
 def make_deeplab():
-    network = make_segments(lambda backbone, classes: segmentation.deeplabv3._deeplabv3_mobilenetv3(
-        backbone, classes, True))
-    network.classifier = segmentation.deeplabv3.DeepLabHead(
-        network.classifier[0].convs[0][0].in_channels, CLASSES, (12, 24, 36))
-    return Results(network)
+    return Results(make_segments(lambda backbone, classes: segmentation.deeplabv3._deeplabv3_mobilenetv3(
+        backbone, classes, True)))
 
 
 def make_lraspp():
@@ -140,18 +142,27 @@ def export(name, path):
     axes = {"bhw".index(letter) + (letter != "b"): label
             for letter, label in zip("bhw", ("batch", "height", "width")) if letter in free}
     part = path.with_suffix(".part")
+    # PyTorch 1.13 has no other exporter to choose from.
+    older = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     torch.onnx.export(network, torch.randn(1, 3, 64, 64), str(part), opset_version=OPSET, input_names=["image"],
-                      dynamic_axes={"image": axes}, dynamo=False)
+                      dynamic_axes={"image": axes}, **older)
     part.rename(path)
 
 
 def main():
+    if sys.argv[1] == "--versions":
+        print(f"torch{torch.__version__}_torchvision{torchvision.__version__}")
+        return
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name in NETWORKS:
         path = folder / f"{name}.onnx"
-        if not path.exists():
+        if path.exists():
+            continue
+        try:
             export(name, path)
+        except torch.onnx.errors.UnsupportedOperatorError as error:
+            print(f"LEFT OUT: {name}, which PyTorch {torch.__version__} cannot export: {str(error).split('. ')[0]}")
 
 
 if __name__ == "__main__":

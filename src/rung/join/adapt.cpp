@@ -193,9 +193,11 @@ void check_batch(SkipWriter& w, const TensorType& source, const TensorType& targ
 }
 
 // Widths that differ; the policy says which side is projected.
-Adapted match_width(SkipWriter& w, Adapted ends, bool zero, int64_t stride) {
+Adapted match_width(SkipWriter& w, Adapted ends, bool zero, int64_t stride,
+                    std::optional<int64_t> width = std::nullopt) {
   Builder& b = w.builder();
-  const int64_t from = channels(b.type(ends.source)), to = channels(b.type(ends.target));
+  const int64_t from = channels(b.type(ends.source));
+  const int64_t to = width ? *width : channels(b.type(ends.target));
   if (from == to && w.skip().project != Project::kAlways) return ends;
   switch (w.skip().project) {
     case Project::kNone:
@@ -223,7 +225,7 @@ Adapted match_width(SkipWriter& w, Adapted ends, bool zero, int64_t stride) {
 Adapted adapt_to_unknown(SkipWriter& w, Value source, Value target, bool zero) {
   Builder& b = w.builder();
   const MergeRule& rule = w.skip().merge.rule();
-  if (rule.needs == Needs::kSameWidth || rule.needs == Needs::kVector) {
+  if (rule.needs == Needs::kSameWidth) {
     w.refuse(rule.name + " needs to know the axes of the target",
              "merge by add or concat, state the roles of the inputs (--roles), or join at another "
              "layer");
@@ -235,8 +237,17 @@ Adapted adapt_to_unknown(SkipWriter& w, Value source, Value target, bool zero) {
   const TensorType like(b.type(source).dtype, {1, 1}, vector_roles());
   source = bridge(w, source, like, std::nullopt);
   Adapted ends{source, target};
-  if (rule.needs == Needs::kSameType) ends = match_width(w, ends, zero, 1);
-  ends.source = spread(w, ends.source, ends.target);
+  const TensorType& type = b.type(target);
+  const size_t features = rule.per_channel ? channel_axis(type) : feature_axis(b, target);
+  if (rule.needs == Needs::kSameType) {
+    if (w.skip().project == Project::kTarget && features != channel_axis(type)) {
+      w.refuse("the features of the target are not along its last axis, and project = \"target\" "
+               "changes that one",
+               "project = \"source\"");
+    }
+    ends = match_width(w, ends, zero, 1, features < type.rank() ? type.shape[features] : 1);
+  }
+  ends.source = spread(w, ends.source, ends.target, features);
   return ends;
 }
 
@@ -245,6 +256,20 @@ bool needs_nothing(Builder& b, Value source, Value target) {
   const Form from = form_of(b, source), to = form_of(b, target);
   const bool known = from != Form::kOther && to != Form::kOther;
   return (!known || from == to) && alike(b, source, target);
+}
+
+// Weights for each of the last axis need one size of it at all sizes of the inputs.
+void check_channels(SkipWriter& w, Value target) {
+  Builder& b = w.builder();
+  const MergeRule& rule = w.skip().merge.rule();
+  if (!rule.per_channel || form_of(b, target) != Form::kOther) return;
+  const size_t axis = channel_axis(b.type(target));
+  const auto inputs = b.extents().inputs_of(target, axis);
+  if (inputs.empty()) return;
+  w.refuse(fmt::format("{} has weights along axis {} of the target, whose axes are not known, and "
+                       "its size there follows axis {} of {}",
+                       rule.name, axis, inputs[0].axis, inputs[0].input),
+           "merge by add, max, mean, multiply or weighted, or join at another layer");
 }
 
 }  // namespace
@@ -258,6 +283,7 @@ Adapted adapt(SkipWriter& w, Value source, Value target) {
   if (b.type(target).rank() == 0 || b.type(source).rank() == 0) {
     w.refuse("a single number has no axes to join along", "join at another layer");
   }
+  check_channels(w, target);
   source = detach(w, source);
   if (rule.needs == Needs::kSameType && needs_nothing(b, source, target)) {
     return match_width(w, {source, target}, zero, 1);

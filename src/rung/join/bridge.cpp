@@ -253,7 +253,22 @@ std::optional<BatchAxis> batch_axis(Builder& b, Value value) {
   return found ? found : held_batch(b.graph(), value);
 }
 
-// [N, F, 1]: all that belongs to a sample, folded; its last axis stays.
+// Where the features of a value are whose axes are not known: its channels, else the last axis that
+// nothing is known of and that has one size at every input size, else the last of one size.
+std::optional<size_t> feature_axis(Builder& b, Value value, size_t batch) {
+  const TensorType& type = b.type(value);
+  std::optional<size_t> unknown, any;
+  for (size_t i = type.rank(); i-- > 0;) {
+    if (i == batch || !b.extents().inputs_of(value, i).empty()) continue;
+    const Role role = type.roles[i];
+    if (role == Role::kChannel || role == Role::kFeature) return i;
+    if (role == Role::kNone && !unknown) unknown = i;
+    if (!any) any = i;
+  }
+  return unknown ? unknown : any;
+}
+
+// [N, F, 1]: all that belongs to a sample, folded; its features stay.
 Value pooled(SkipWriter& w, Value x) {
   const TensorType type = w.builder().type(x);
   const auto batch = batch_axis(w.builder(), x);
@@ -271,19 +286,26 @@ Value pooled(SkipWriter& w, Value x) {
              "collapse = \"mean\" or \"max\"");
   }
   const bool mean = w.skip().collapse == Collapse::kMean;
-  const std::string why = fmt::format(
-      "axes not known: the {} of each sample, features along the last", mean ? "mean" : "maximum");
+  const auto found = feature_axis(w.builder(), x, batch->axis);
+  const size_t features = found.value_or(type.rank());
+  const std::string why =
+      fmt::format("axes not known: the {} of each sample, {}", mean ? "mean" : "maximum",
+                  !found                           ? "one number"
+                  : features + 1 == type.rank() ? "features along the last"
+                                                   : fmt::format("features along axis {}", features));
   return w.step(why, [&](Builder& b) {
-    if (batch->axis + 1 == type.rank()) {
-      x = b.add("feature", ops::Unsqueeze{.axes = {static_cast<int64_t>(type.rank())}}, {x});
+    if (!found) {
+      x = b.add("feature", ops::Unsqueeze{.axes = {static_cast<int64_t>(features)}}, {x});
     }
-    const size_t rank = b.type(x).rank();
     Sizes folded;
-    for (size_t i = 0; i + 1 < rank; ++i) {
-      if (i != batch->axis) folded.push_back(static_cast<int64_t>(i));
+    for (size_t i = 0; i < type.rank(); ++i) {
+      if (i != batch->axis && i != features) folded.push_back(static_cast<int64_t>(i));
     }
     const auto kind = mean ? ops::ReduceKind::kMean : ops::ReduceKind::kMax;
     if (!folded.empty()) x = b.add("rows", ops::Reduce{.kind = kind, .axes = folded}, {x});
+    if (features < batch->axis) {
+      x = b.add("batch_first", ops::Transpose{.order = {1, 0}}, {x});
+    }
     const int64_t width = b.type(x).shape[1];
     x = b.add("samples", ops::Reshape{.shape = {-1, batch->times, width}}, {x});
     x = transpose_last(b, "turned", x);
@@ -392,14 +414,18 @@ Value bridge(SkipWriter& w, Value source, const TensorType& like_type, std::opti
   }
 }
 
-Value spread(SkipWriter& w, Value vector, Value target) {
+size_t feature_axis(Builder& b, Value target) {
+  const size_t rank = b.type(target).rank();
+  const auto batch = batch_axis(b, target);
+  return batch ? feature_axis(b, target, batch->axis).value_or(rank) : rank;
+}
+
+Value spread(SkipWriter& w, Value vector, Value target, size_t features) {
   const TensorType type = w.builder().type(target);
   const auto batch = batch_axis(w.builder(), target);
-  if (!batch || batch->axis + 1 >= type.rank()) {
-    w.refuse(
-        "the axes of the target are not known, and none of them but the last is the batch of "
-        "an input",
-        "state the roles of the inputs (--roles), or join at another layer");
+  if (!batch || features == batch->axis) {
+    w.refuse("the axes of the target are not known, and none of them is the batch of an input",
+             "state the roles of the inputs (--roles), or join at another layer");
   }
   const TensorType from = w.builder().type(vector);
   if (from.shape[0] * batch->times != type.shape[batch->axis]) {
@@ -413,12 +439,16 @@ Value spread(SkipWriter& w, Value vector, Value target) {
       x = b.add("sample", ops::Unsqueeze{.axes = {1}}, {x});
       x = b.add("repeated", ops::Expand{.shape = {-1, batch->times, -1}}, {x});
     }
+    if (features < batch->axis) {
+      if (batch->times > 1) x = b.flatten("rows", x, 0, 1);
+      x = b.add("features_first", ops::Transpose{.order = {1, 0}}, {x});
+    }
     Sizes shape(type.rank(), 1), sizes(type.rank(), -1), varying;
     shape[batch->axis] = -1;
-    shape.back() = from.shape[1];
+    if (features < type.rank()) shape[features] = from.shape[1];
     x = b.add("place", ops::Reshape{.shape = shape}, {x});
-    for (size_t i = 0; i + 1 < type.rank(); ++i) {
-      if (i == batch->axis) continue;
+    for (size_t i = 0; i < type.rank(); ++i) {
+      if (i == batch->axis || i == features) continue;
       if (b.extents().inputs_of(target, i).empty()) {
         sizes[i] = type.shape[i];
       } else {

@@ -154,12 +154,47 @@ TEST(Layouts, WindowsMeetOtherLayoutsAsOneVectorPerSample) {
   EXPECT_EQ(plan.skips()[0].result.shape, (Shape{2, 4, 8, 8}));
 }
 
+TEST(Layouts, FilmTakesATargetWhoseAxesAreNotKnown) {
+  const auto plan = join(windows()).skip({.from = "places", .to = "mlp", .merge = "film"}).plan();
+  EXPECT_EQ(plan.skips()[0].result.shape, (Shape{8, 16, 6}));
+  const Graph other = resize_inputs(plan.apply().graph, {{"", {5, 8, 8, 6}}});
+  EXPECT_EQ(other.type(other.outputs()[0].value).shape, (Shape{20, 16, 6}));
+}
+
+// x [2, 3, 8, 8] ── conv ── last ── parts [N, H, W, 2, 2] ── turn [N, 2, 2, H, W] ── shuffled
+Model shuffle() {
+  Builder b;
+  const Value x = b.input("x", {DType::kF32, {2, 3, 8, 8}, map_roles(4)});
+  const Value conv = b.conv("conv", x, {.out = 4, .padding = {1}});
+  const Value last = b.add("last", Transpose{.order = {0, 2, 3, 1}}, {conv});
+  const Value parts = b.add("parts", ops::Reshape{.shape = {0, 0, 0, 2, 2}}, {last});
+  const Value turn = b.add("turn", Transpose{.order = {0, 4, 3, 1, 2}}, {parts});
+  b.output("y", b.flatten("shuffled", turn, 1, 2));
+  return std::move(b).finish();
+}
+
+TEST(Layouts, ShuffledChannelsAreChannels) {
+  const auto plan = join(shuffle()).skip({.from = "conv", .to = "shuffled"}).plan();
+  EXPECT_EQ(plan.skips()[0].target.roles, map_roles(4));
+  EXPECT_EQ(inserted(plan), Steps{"skip1.add t + s"});
+}
+
+TEST(Layouts, FeaturesAreAnAxisOfOneSize) {  // not the last, which is the width of the picture
+  const Model net = shuffle();
+  for (const auto& [from, to] : {std::pair{"turn", "conv"}, {"conv", "turn"}}) {
+    const auto plan = join(net).skip({.from = from, .to = to, .merge = "max"}).plan();
+    const Graph other = resize_inputs(plan.apply().graph, {{"", {3, 3, 11, 14}}});
+    EXPECT_EQ(other.type(other.outputs()[0].value).shape, (Shape{3, 4, 11, 14})) << from;
+  }
+}
+
 TEST(Layouts, WhatCannotBeJoinedSaysWhy) {
   const std::string text = user_error(
-      [] { join(windows()).skip({.from = "places", .to = "mlp", .merge = "film"}).plan(); });
-  EXPECT_NE(text.find("  target  mlp  f32[8, 16, 6]  (?, "), std::string::npos) << text;
-  EXPECT_NE(text.find("rule    film needs to know the axes of the target"), std::string::npos);
-  EXPECT_NE(text.find("--roles"), std::string::npos);
+      [] { join(shuffle()).skip({.from = "conv", .to = "turn", .merge = "film"}).plan(); });
+  EXPECT_NE(text.find("  target  turn  f32[2, 2, 2, 8, 8]  (batch, ?, ?, "), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("rule    film has weights along axis 4 of the target"), std::string::npos);
+  EXPECT_NE(text.find("follows axis 3 of x"), std::string::npos);
 }
 
 }  // namespace

@@ -82,10 +82,12 @@ Value build_film(const MergeInput& in) {
   const int64_t width = channels(target);
   const Value both = pointwise(b, "film", in.source, 2 * width,
                                in.identity ? PointwiseStart::kZero : PointwiseStart::kRandom);
-  const Value parts = b.add("split", ops::Split{.axis = 1, .sizes = {width, width}}, {both});
-  // [N, C] beside [N, C, S…] or [N, T, F]: new axes everywhere but at batch and channel.
+  const auto axis = static_cast<int64_t>(channel_axis(b.type(both)));
+  const Value parts = b.add("split", ops::Split{.axis = axis, .sizes = {width, width}}, {both});
+  // [N, C] beside [N, C, S…] or [N, T, F]: new axes everywhere but at batch and channel. Beside a
+  // target whose axes are not known, the vector is spread already.
   ops::Sizes axes;
-  for (size_t i = 1; i < target.rank(); ++i) {
+  for (size_t i = 1; i < target.rank() && b.type(both).rank() < target.rank(); ++i) {
     if (i != channel_axis(target)) axes.push_back(static_cast<int64_t>(i));
   }
   const auto spread = [&](const char* name, Value v) {
@@ -132,18 +134,18 @@ const std::vector<MergeRule>& merge_rules() {
   static const std::vector<MergeRule> rules = {
       {"add", "t + s", kSameType, kZeroSource, build_add},
       {"concat", "[t; s] along channels, then 1x1 back to t's width (or widened readers)",
-       kSameExtent, kOwn, build_concat},
+       kSameExtent, kOwn, build_concat, true},
       {"append", "[t; s] along time", kSameWidth, kNever, build_append},
       {"prepend", "[s; t] along time", kSameWidth, kNever, build_prepend},
       {"multiply", "t * s", kSameType, kOwn, build_multiply},
       {"mean", "(t + s) / 2", kSameType, kNever, build_mean},
       {"max", "max(t, s)", kSameType, kNever, build_max},
       {"weighted", "a * t + b * s, a and b learned", kSameType, kOwn, build_weighted},
-      {"gate", "t + sigmoid(W [t; s]) * s", kSameType, kZeroSource, build_gate},
-      {"highway", "t + g * (s - t), g = sigmoid(W t)", kSameType, kOwn, build_highway},
-      {"film", "t * (1 + gamma(s)) + beta(s), s a vector", kVector, kOwn, build_film},
+      {"gate", "t + sigmoid(W [t; s]) * s", kSameType, kZeroSource, build_gate, true},
+      {"highway", "t + g * (s - t), g = sigmoid(W t)", kSameType, kOwn, build_highway, true},
+      {"film", "t * (1 + gamma(s)) + beta(s), s a vector", kVector, kOwn, build_film, true},
       {"attention_gate", "t + s * sigmoid(W relu(Wt t + Ws s))", kSameType, kZeroSource,
-       build_attention_gate},
+       build_attention_gate, true},
   };
   return rules;
 }

@@ -41,6 +41,7 @@ struct MergeRule {
   Needs needs = Needs::kSameType;
   Identity identity = Identity::kNever;
   std::function<Value(const MergeInput&)> build;
+  bool per_channel = false;  ///< it has weights, or more channels: their number must be fixed
 };
 
 /// Names a built-in rule, or holds the user's.

@@ -109,6 +109,11 @@ std::vector<TensorType> infer(const Flatten& op, Types in) {
       roles.push_back(i == first ? merged_role(x, first, last) : x.roles[i]);
     }
   }
+  // Parts of channels, as shuffled and grouped ones are cut into, are channels again.
+  if (first == 1 && shape.size() >= 4 && roles[0] == Role::kBatch && roles[1] == Role::kNone &&
+      std::all_of(roles.begin() + 2, roles.end(), [](Role r) { return r == Role::kSpace; })) {
+    roles[1] = Role::kChannel;
+  }
   return output(Flatten::kName, x.dtype, std::move(shape), std::move(roles));
 }
 
