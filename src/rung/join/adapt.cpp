@@ -116,8 +116,9 @@ Value align(SkipWriter& w, Value x, Value target) {
   const Comparison sizes_here = compare(b.type(x), type);
   const std::string sizes = extent_text(b.type(x), axes) + " -> " + extent_text(type, axes);
   const auto like = [&](const std::string& why, const char* name, Op op) {
-    return w.step(why,
-                  [&](Builder& builder) { return builder.add(name, std::move(op), {x, target}); });
+    return w.step(why, [&](Builder& builder) {
+      return builder.add(name, std::move(op), {x, target});
+    });
   };
   const auto resize = [&](ops::ResizeMode mode) {
     // Cubic has no kernel on one or three axes.
@@ -241,9 +242,10 @@ Adapted adapt_to_unknown(SkipWriter& w, Value source, Value target, bool zero) {
   const size_t features = rule.per_channel ? channel_axis(type) : feature_axis(b, target);
   if (rule.needs == Needs::kSameType) {
     if (w.skip().project == Project::kTarget && features != channel_axis(type)) {
-      w.refuse("the features of the target are not along its last axis, and project = \"target\" "
-               "changes that one",
-               "project = \"source\"");
+      w.refuse(
+          "the features of the target are not along its last axis, and project = \"target\" "
+          "changes that one",
+          "project = \"source\"");
     }
     ends = match_width(w, ends, zero, 1, features < type.rank() ? type.shape[features] : 1);
   }

@@ -107,8 +107,9 @@ Value to_map(SkipWriter& w, Value x, Form from, size_t wanted, std::optional<Val
              "join them at a layer behind the input, or make the sequence a map first");
   }
   x = without_class_token(w, x, w.builder().type(*like));
-  return w.step("tokens on the target's grid",
-                [&](Builder& b) { return b.add("grid", ops::TokensToMap{}, {x, *like}); });
+  return w.step("tokens on the target's grid", [&](Builder& b) {
+    return b.add("grid", ops::TokensToMap{}, {x, *like});
+  });
 }
 
 // The map at the size of the tokens' grid, so that a place meets the token of that place.
@@ -290,9 +291,9 @@ Value pooled(SkipWriter& w, Value x) {
   const size_t features = found.value_or(type.rank());
   const std::string why =
       fmt::format("axes not known: the {} of each sample, {}", mean ? "mean" : "maximum",
-                  !found                           ? "one number"
+                  !found                        ? "one number"
                   : features + 1 == type.rank() ? "features along the last"
-                                                   : fmt::format("features along axis {}", features));
+                                                : fmt::format("features along axis {}", features));
   return w.step(why, [&](Builder& b) {
     if (!found) {
       x = b.add("feature", ops::Unsqueeze{.axes = {static_cast<int64_t>(features)}}, {x});
