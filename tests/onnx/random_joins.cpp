@@ -232,8 +232,7 @@ class Job {
       const auto models = models_of(drawn_, networks_);
       step("join");
       model_ = plan({.models = models, .skips = {drawn_.skip}}).apply();
-      step("export");
-      run();
+      if (!job_.value("plan", false)) run();
       step("done");
     } catch (const Error& error) {
       out_["error"] = error.what();
@@ -251,6 +250,7 @@ class Job {
   void step(const char* name) { out_["step"] = name; }
 
   void run() {
+    step("export");
     Graph& graph = model_.graph;
     graph.add_output("merged", graph.skips().at(0).merged);
     if (job_.value("every", false)) give_out_every_value(graph);

@@ -3,6 +3,7 @@
     random_joins.py DRIVER                       100 joins, and those that were wrong once
     random_joins.py DRIVER --joins 1000 --seed 1000 --write FILE     and the table of what came of them
     random_joins.py DRIVER --seed 7 --count 1    that draw again; --keep FOLDER keeps its files
+    random_joins.py DRIVER --joins 1000 --seed 1000 --plan           plans alone: what is refused
     random_joins.py DRIVER --seed 7 --networks convnext --skip 'layer1 -> layer2 : max'   this join
 
 DRIVER is the program of random_joins.cpp. The networks are torchvision's (thin_networks.py), written by PyTorch's
@@ -190,7 +191,7 @@ def reason(error):
 def judge(answer, folder):
     """(outcome, explanation, error)"""
     if "error" not in answer:
-        return compare(answer, folder)
+        return compare(answer, folder) if "sets" in answer else ("planned", "", 0)
     error = answer["error"]
     if answer["step"] == "join" and answer["kind"] != "bug":
         if "closes a loop" in error:
@@ -223,7 +224,7 @@ def first_wrong(driver, job, folder):
     return "no value differs when all are given out"
 
 
-OUTCOMES = ["same", "not finite", "ill-conditioned", "closes a loop", "refused"]
+OUTCOMES = ["same", "planned", "not finite", "ill-conditioned", "closes a loop", "refused"]
 
 
 def described(answer):
@@ -361,7 +362,7 @@ def run(options, networks, folder):
     jobs = jobs_of(options)
     while tally.joined() < options.joins:
         while len(waiting) < 2 and (job := next(jobs, None)):
-            waiting.append({**job, "folder": str(folder / str(time.monotonic_ns()))})
+            waiting.append({**job, "folder": str(folder / str(time.monotonic_ns())), "plan": options.plan})
             driver.send(waiting[-1])
         if not waiting:
             break
@@ -413,6 +414,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="the first")
     parser.add_argument("--joins", type=int, default=100, help="until so many were joined")
     parser.add_argument("--count", type=int, help="only so many draws")
+    parser.add_argument("--plan", action="store_true", help="plan the joins, and run none")
     parser.add_argument("--networks", nargs="+", default=[], help="with --skip")
     parser.add_argument("--skip", help="this join instead of drawn ones")
     parser.add_argument("--processes", type=int, default=1, help="each takes every so many seeds")

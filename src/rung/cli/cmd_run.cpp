@@ -10,6 +10,8 @@
 #include "rung/exec/eager/device.h"
 #include "rung/exec/eager/identity.h"
 #include "rung/exec/eager/module.h"
+#include "rung/graph/taps.h"
+#include "rung/join/pointwise.h"
 
 namespace rung::cli {
 namespace {
@@ -24,15 +26,22 @@ std::vector<Result> run_network(Module& net, const TensorMap& inputs, const RunO
   const torch::NoGradGuard no_grad;
   net->eval();
   std::vector<Result> results;
-  const auto add = [&](const std::string& name, const at::Tensor& value) {
-    results.push_back({name, from_torch(value.to(at::kCPU).contiguous())});
+  const Graph& graph = net->graph();
+  const auto add = [&](const std::string& name, Value from, const at::Tensor& value) {
+    results.push_back(
+        {name, from_torch(value.to(at::kCPU).contiguous()), is_channels_last(graph.type(from))});
   };
   if (options.taps.empty()) {
     const TensorMap values = net->forward(inputs);
-    for (const Output& output : net->graph().outputs()) add(output.name, values.at(output.name));
+    for (const Output& output : graph.outputs()) {
+      add(output.name, output.value, values.at(output.name));
+    }
   } else {
     const auto values = net->taps(options.taps, inputs);
-    for (size_t i = 0; i < values.size(); ++i) add(options.taps[i], values[i]);
+    const TapIndex index(graph);
+    for (size_t i = 0; i < values.size(); ++i) {
+      add(options.taps[i], index.find(options.taps[i]).value, values[i]);
+    }
   }
   return results;
 }

@@ -4,6 +4,7 @@
 #include "rung/cli/run_results.h"
 #include "rung/cli/verbs.h"
 #include "rung/graph/cut.h"
+#include "rung/join/pointwise.h"
 
 namespace rung::cli {
 namespace {
@@ -43,7 +44,8 @@ void run_compiled(const RunOptions& options) {
   const auto values = compile_network(model, compiling).run(in_order(inputs, model.graph));
   std::vector<Result> results;
   for (size_t k = 0; k < values.size(); ++k) {
-    results.push_back({model.graph.outputs().at(k).name, values[k]});
+    const Output& output = model.graph.outputs().at(k);
+    results.push_back({output.name, values[k], is_channels_last(model.graph.type(output.value))});
   }
   print_results(inputs, results, weights);
   if (options.output) write_results(results, *options.output);

@@ -9,6 +9,7 @@
 #include "rung/base/rng.h"
 #include "rung/base/text.h"
 #include "rung/cli/model_arguments.h"
+#include "rung/cli/pictures.h"
 #include "rung/io/image.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/io/safetensors.h"
@@ -63,20 +64,6 @@ Tensor filled(Fill fill, const Shape& shape, const Wanted& wanted, uint64_t seed
     tensor.set(i, fill == Fill::kNormal ? rng.normal() : 1);
   }
   return tensor;
-}
-
-// [1, C, H, W] as [1, H, W, C]
-Tensor with_channels_last(const Tensor& picture) {
-  const Shape& shape = picture.shape();
-  Tensor out(DType::kF32, {1, shape[2], shape[3], shape[1]});
-  const auto from = picture.as<float>();
-  const auto to = out.as<float>();
-  const auto places = static_cast<size_t>(shape[2] * shape[3]);
-  const auto channels = static_cast<size_t>(shape[1]);
-  for (size_t c = 0; c < channels; ++c) {
-    for (size_t i = 0; i < places; ++i) to[i * channels + c] = from[c * places + i];
-  }
-  return out;
 }
 
 Tensor read_image(const std::string& path, const Wanted& wanted) {

@@ -9,6 +9,7 @@
 #include "rung/base/error.h"
 #include "rung/base/table.h"
 #include "rung/base/text.h"
+#include "rung/cli/pictures.h"
 #include "rung/io/image.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/io/safetensors.h"
@@ -46,16 +47,21 @@ std::vector<std::string> statistics(const Tensor& value) {
 }
 
 // Numbers from 0 to 1 as a picture, as a picture that is read becomes such numbers.
-void write_picture(const Tensor& value, const std::string& path) {
+void write_picture(const Result& result, const std::string& path) {
+  const bool turned =
+      result.channels_last && result.value.shape().size() == 4 && result.value.shape()[0] == 1;
+  const Tensor value = turned ? with_channels_first(result.value) : result.value;
   const Shape& shape = value.shape();
   const bool fits = shape.size() == 4 && shape[0] == 1 && value.elements() > 0 &&
                     (shape[1] == 1 || shape[1] == 3);
   if (!fits) {
     fail_user(
         "-o {}: {} is no picture\n"
-        "  rule    a picture is one map of 1 or 3 channels, [1, C, H, W], of numbers from 0 to 1\n"
+        "  rule    a picture is one map of 1 or 3 channels, [1, C, H, W] or, where the network "
+        "says so, "
+        "[1, H, W, C], of numbers from 0 to 1\n"
         "  fix     -o FILE.npy",
-        quoted(path), type_text(value));
+        quoted(path), type_text(result.value));
   }
   Tensor bytes(DType::kU8, Shape(shape.begin() + 1, shape.end()));
   for (int64_t i = 0; i < bytes.elements(); ++i) {
@@ -107,7 +113,7 @@ void write_results(const std::vector<Result>& results, const std::string& path) 
   if (path.ends_with(kNpy)) {
     save_npy(path, results.front().value);
   } else if (path.ends_with(kPng)) {
-    write_picture(results.front().value, path);
+    write_picture(results.front(), path);
   } else {
     Safetensors file;
     for (const Result& result : results) file.tensors.insert_or_assign(result.name, result.value);

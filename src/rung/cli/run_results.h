@@ -12,6 +12,7 @@ namespace rung::cli {
 struct Result {
   std::string name;
   Tensor value;
+  bool channels_last = false;  ///< a map [N, H, W, C]
 };
 
 /// Throw a user error where results cannot be written to such a file, or not that many.

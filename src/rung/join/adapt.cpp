@@ -1,10 +1,12 @@
 #include "rung/join/adapt.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/join/bridge.h"
+#include "rung/join/per_sample.h"
 #include "rung/join/pointwise.h"
 
 namespace rung {
@@ -116,9 +118,8 @@ Value align(SkipWriter& w, Value x, Value target) {
   const Comparison sizes_here = compare(b.type(x), type);
   const std::string sizes = extent_text(b.type(x), axes) + " -> " + extent_text(type, axes);
   const auto like = [&](const std::string& why, const char* name, Op op) {
-    return w.step(why, [&](Builder& builder) {
-      return builder.add(name, std::move(op), {x, target});
-    });
+    return w.step(why,
+                  [&](Builder& builder) { return builder.add(name, std::move(op), {x, target}); });
   };
   const auto resize = [&](ops::ResizeMode mode) {
     // Cubic has no kernel on one or three axes.
@@ -178,10 +179,19 @@ Value detach(SkipWriter& w, Value x) {
                 [&](Builder& b) { return b.add("detach", ops::Detach{}, {x}); });
 }
 
-void check_dtype(SkipWriter& w, DType source, DType target) {
-  if (source == target) return;
-  w.refuse(fmt::format("both ends need one dtype, and {} meets {}", name(source), name(target)),
-           "join at layers of one dtype");
+// Numbers of any type become the target's, where that is a type of fractions.
+Value match_dtype(SkipWriter& w, Value source, DType target) {
+  const DType from = w.builder().type(source).dtype;
+  if (from == target) return source;
+  if (!is_floating(target)) {
+    w.refuse(fmt::format("{} cannot become {}, whole numbers that something is looked up, counted "
+                         "or chosen by",
+                         name(from), name(target)),
+             "join at a layer of floating numbers");
+  }
+  return w.step(fmt::format("{} as {}{}", name(from), name(target),
+                            is_floating(from) ? "" : "; no gradient flows back"),
+                [&](Builder& b) { return b.add("cast", ops::Cast{.dtype = target}, {source}); });
 }
 
 void check_batch(SkipWriter& w, const TensorType& source, const TensorType& target) {
@@ -281,18 +291,18 @@ Adapted adapt(SkipWriter& w, Value source, Value target) {
   const Skip& skip = w.skip();
   const MergeRule& rule = skip.merge.rule();
   const bool zero = skip.start == Start::kIdentity && rule.identity == Identity::kZeroSource;
-  check_dtype(w, b.type(source).dtype, b.type(target).dtype);
   if (b.type(target).rank() == 0 || b.type(source).rank() == 0) {
     w.refuse("a single number has no axes to join along", "join at another layer");
   }
   check_channels(w, target);
-  source = detach(w, source);
+  source = match_dtype(w, detach(w, source), b.type(target).dtype);
   if (rule.needs == Needs::kSameType && needs_nothing(b, source, target)) {
     return match_width(w, {source, target}, zero, 1);
   }
   if (rule.needs == Needs::kSameExtent && needs_nothing(b, source, target)) {
     return {source, target};
   }
+  source = for_every_sample(w, source, target);
   const Form to = form_of(b, target);
   if (to == Form::kOther || to == Form::kState) return adapt_to_unknown(w, source, target, zero);
 
@@ -330,10 +340,23 @@ Adapted adapt(SkipWriter& w, Value source, Value target) {
   return ends;
 }
 
+std::optional<ops::Sizes> features_last(Builder& b, const MergeRule& rule, Value target) {
+  const size_t rank = b.type(target).rank();
+  if (!rule.per_channel || form_of(b, target) != Form::kOther || rank == 0) return std::nullopt;
+  if (b.extents().inputs_of(target, rank - 1).empty()) return std::nullopt;
+  const size_t features = feature_axis(b, target);
+  if (features == rank) return std::nullopt;
+  ops::Sizes order(rank);
+  std::iota(order.begin(), order.end(), 0);
+  const auto place = order.begin() + static_cast<std::ptrdiff_t>(features);
+  std::rotate(place, place + 1, order.end());
+  return order;
+}
+
 Value adapt_wire(SkipWriter& w, Value source, const TensorType& declared,
                  std::optional<Value> image) {
   Builder& b = w.builder();
-  check_dtype(w, b.type(source).dtype, declared.dtype);
+  source = match_dtype(w, source, declared.dtype);
   // Same layout under other names (roles not given, say): nothing to do.
   const Form from = form_of(b, source);
   const bool known = form_of(declared) != Form::kOther && from != Form::kOther;

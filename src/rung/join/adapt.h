@@ -58,6 +58,11 @@ struct Adapted {
 /// time, projects channels, in that order of decision (a projection stands where it is cheaper).
 Adapted adapt(SkipWriter& writer, Value source, Value target);
 
+/// The order that brings the features of a target whose axes are not known to the end, where a
+/// merge with weights for each of them needs them; nothing where they are there, or the merge needs
+/// none.
+std::optional<ops::Sizes> features_last(Builder& builder, const MergeRule& rule, Value target);
+
 /// Makes the value that a wire carries fit a declared input. Extents stay as they are, for the
 /// network behind the wire takes any. `image` gives the aspect to tokens that become a map.
 Value adapt_wire(SkipWriter& writer, Value source, const TensorType& declared,

@@ -31,18 +31,8 @@ bool alike(Builder& builder, Value a, Value b);
 /// Tokens become a map on the grid of `like`, a map value; without one they cannot. A map becomes
 /// tokens on the grid of `like`, where that is a sequence. A class token in front of the places is
 /// left out. Where the source's axes are not known, it becomes one vector per sample first: the
-/// mean, or the maximum, over all axes but the batch and `feature_axis`.
+/// mean, or the maximum, over all axes but the batch and the features (`pooled`).
 Value bridge(SkipWriter& writer, Value source, const TensorType& like_type,
              std::optional<Value> like);
-
-/// Where the features of a value are whose axes are not known: its channels, else the last axis of
-/// which nothing is known and whose size follows no input, else the last whose size follows none.
-/// The rank where there is none: the value has one number per sample then.
-size_t feature_axis(Builder& builder, Value value);
-
-/// Lays a vector [N, F] out as a value whose axes are not known: the features along that axis (the
-/// rank: F is 1), each sample's over all that belongs to the sample. Refuses where no axis holds
-/// the batch.
-Value spread(SkipWriter& writer, Value vector, Value target, size_t features);
 
 }  // namespace rung

@@ -20,6 +20,20 @@ Value reduce(SkipWriter& writer, Value merged, Value target) {
       [&](Builder& b, const std::string& name) { return pointwise(b, name, merged, to, start); });
 }
 
+Value transposed(SkipWriter& writer, const char* name, const char* why, Value x,
+                 const ops::Sizes& order) {
+  return writer.step(why,
+                     [&](Builder& b) { return b.add(name, ops::Transpose{.order = order}, {x}); });
+}
+
+ops::Sizes inverse(const ops::Sizes& order) {
+  ops::Sizes out(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    out[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+  }
+  return out;
+}
+
 // A merge promises the target's type, but for the axis that it is there to change.
 void check_result(SkipWriter& writer, Value merged, Value target) {
   const MergeRule& rule = writer.skip().merge.rule();
@@ -58,7 +72,11 @@ Connection write_skip(Builder& builder, const Skip& skip, Value source, Value ta
                   "start = \"random\", or merge by add, concat or weighted");
   }
   builder.tag_skip(plan.name);
-  const Adapted ends = adapt(writer, source, target);
+  const auto order = features_last(builder, rule, target);
+  const Value turned =
+      order ? transposed(writer, "features_last", "the features of the target last", target, *order)
+            : target;
+  const Adapted ends = adapt(writer, source, turned);
   Value merged = writer.step(rule.doc, [&](Builder& b) {
     return rule.build({.builder = b,
                        .target = ends.target,
@@ -69,6 +87,10 @@ Connection write_skip(Builder& builder, const Skip& skip, Value source, Value ta
   const bool concat = rule.needs == Needs::kSameExtent;
   if (concat && skip.width == Width::kReduce) merged = reduce(writer, merged, ends.target);
   check_result(writer, merged, ends.target);
+  if (order) {
+    merged = transposed(writer, "features_back", "the features back in their place", merged,
+                        inverse(*order));
+  }
   builder.tag_skip({});
   plan.result = builder.type(merged);
   const bool widened = concat && channels(plan.result) != channels(plan.target);

@@ -188,13 +188,52 @@ TEST(Layouts, FeaturesAreAnAxisOfOneSize) {  // not the last, which is the width
   }
 }
 
+// x [N, 3, 8, 8] ── conv ── y;  table [9, 5] ── relu;  where [N, 4, 8, 8] (whole numbers)
+Model table_and_mask() {
+  Builder b;
+  const Value x = b.input("x", {DType::kF32, {2, 3, 8, 8}, map_roles(4)});
+  const Value conv = b.conv("conv", x, {.out = 4, .padding = {1}});
+  const Value table = b.param("table", {.shape = {9, 5}});
+  b.output("t", b.relu("relu", table));
+  b.output("i", b.add("whole", ops::Cast{.dtype = DType::kI64}, {x}));
+  b.output("y", conv);
+  return std::move(b).finish();
+}
+
+TEST(Layouts, WholeNumbersBecomeFractionsAndNotTheOtherWay) {
+  const Model net = table_and_mask();
+  const auto plan = join(net).skip({.from = "whole", .to = "conv"}).plan();
+  EXPECT_EQ(inserted(plan)[0], "skip1.cast i64 as f32; no gradient flows back");
+  const std::string text =
+      user_error([&] { join(net).skip({.from = "conv", .to = "whole"}).plan(); });
+  EXPECT_NE(text.find("rule    f32 cannot become i64, whole numbers"), std::string::npos) << text;
+}
+
+TEST(Layouts, ATableIsTheSameForEverySample) {
+  for (const std::string merge : {"add", "concat", "max", "gate", "film"}) {
+    const auto plan =
+        join(table_and_mask()).skip({.from = "relu", .to = "conv", .merge = merge}).plan();
+    EXPECT_EQ(inserted(plan)[0], "skip1.one_sample the same for every sample") << merge;
+    const Graph other = resize_inputs(plan.apply().graph, {{"", {3, 3, 11, 14}}});
+    EXPECT_EQ(other.type(other.outputs().back().value).shape, (Shape{3, 4, 11, 14})) << merge;
+  }
+}
+
+TEST(Layouts, WeightsForFeaturesThatAreNotLastTurnTheTarget) {
+  for (const std::string merge : {"gate", "highway", "concat", "film", "attention_gate"}) {
+    const auto plan = join(shuffle()).skip({.from = "conv", .to = "turn", .merge = merge}).plan();
+    EXPECT_EQ(inserted(plan)[0], "skip1.features_last the features of the target last") << merge;
+    const Graph other = resize_inputs(plan.apply().graph, {{"", {3, 3, 11, 14}}});
+    EXPECT_EQ(other.type(other.outputs()[0].value).shape, (Shape{3, 4, 11, 14})) << merge;
+  }
+}
+
 TEST(Layouts, WhatCannotBeJoinedSaysWhy) {
   const std::string text = user_error(
-      [] { join(shuffle()).skip({.from = "conv", .to = "turn", .merge = "film"}).plan(); });
+      [] { join(shuffle()).skip({.from = "conv", .to = "turn", .merge = "append"}).plan(); });
   EXPECT_NE(text.find("  target  turn  f32[N, 2, 2, 8, 8]  (batch, ?, ?, "), std::string::npos)
       << text;
-  EXPECT_NE(text.find("rule    film has weights along axis 4 of the target"), std::string::npos);
-  EXPECT_NE(text.find("follows axis 3 of x"), std::string::npos);
+  EXPECT_NE(text.find("rule    append needs to know the axes of the target"), std::string::npos);
 }
 
 }  // namespace

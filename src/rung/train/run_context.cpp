@@ -3,6 +3,8 @@
 #include <ATen/autocast_mode.h>
 #include <torch/version.h>
 
+#include "rung/join/pointwise.h"
+
 namespace rung {
 namespace {
 
@@ -44,6 +46,18 @@ Batch placed(const Batch& batch, const TrainOptions& options) {
     out.input = out.input.contiguous(at::MemoryFormat::ChannelsLast);
   }
   return out;
+}
+
+at::Tensor network_input(const Graph& graph, const Batch& batch) {
+  const bool turned =
+      batch.input.dim() > 3 && is_channels_last(graph.type({graph.inputs().at(0), 0}));
+  return turned ? batch.input.movedim(1, -1) : batch.input;
+}
+
+at::Tensor forward(ModuleImpl& net, const Batch& batch) {
+  const at::Tensor output = net.forward(network_input(net.graph(), batch));
+  const bool turned = is_channels_last(net.graph().type(net.graph().outputs().at(0).value));
+  return turned ? output.movedim(-1, 1) : output;
 }
 
 }  // namespace rung

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include "rung/exec/eager/module.h"
 #include "rung/train/dataset.h"
 #include "rung/train/options.h"
 
@@ -22,5 +23,12 @@ class Autocast {
 
 /// On the device, and maps in the memory layout that the options ask for.
 Batch placed(const Batch& batch, const TrainOptions& options);
+
+/// The batch's input as the network takes it: pictures [N, C, H, W] are turned where that is
+/// [N, H, W, C].
+at::Tensor network_input(const Graph& graph, const Batch& batch);
+
+/// The network's first output, a map as [N, C, H, W] whatever its layout.
+at::Tensor forward(ModuleImpl& net, const Batch& batch);
 
 }  // namespace rung

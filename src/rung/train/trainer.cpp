@@ -112,7 +112,7 @@ class Trainer {
     const bool training = net_.is_training();
     net_.eval();
     try {
-      task_.check(net_.forward(batch.input), batch);
+      task_.check(forward(net_, batch), batch);
     } catch (const Error& error) {
       explain_misfit(batch);
       throw;
@@ -125,7 +125,8 @@ class Trainer {
     const Graph& graph = net_.graph();
     const NodeId input = graph.inputs().at(0);
     TensorType type = graph.type({input, 0});
-    const Shape shape(batch.input.sizes().begin(), batch.input.sizes().end());
+    const auto sizes = network_input(graph, batch).sizes();
+    const Shape shape(sizes.begin(), sizes.end());
     if (shape.size() != type.rank()) return;
     const TensorType wanted = std::exchange(type, TensorType(type.dtype, shape, type.roles));
     try {
@@ -225,7 +226,7 @@ class Trainer {
     at::Tensor output, loss;
     {
       const Autocast autocast(options_);
-      output = net_.forward(batch.input);
+      output = forward(net_, batch);
       loss = task_.loss(output, batch);
     }
     const double value = loss.item<double>();
@@ -311,7 +312,7 @@ PartResult evaluate(ModuleImpl& net, const Dataset& data, const Task& task,
   for (const auto& indices : make_batches(data, in_order(data.size()), size, false)) {
     const Batch batch = placed(data.batch(indices, nullptr), options);
     const Autocast autocast(options);
-    const at::Tensor output = net.forward(batch.input);
+    const at::Tensor output = forward(net, batch);
     task.check(output, batch);
     loss_sum += task.loss(output, batch).item<double>() * static_cast<double>(indices.size());
     score->add(output, batch);

@@ -11,6 +11,7 @@
 #include "rung/exec/eager/trace_lower.h"
 #include "rung/exec/eager/trace_names.h"
 #include "rung/exec/eager/trace_sizes.h"
+#include "rung/graph/input_roles.h"
 #include "rung/ops/eager.h"
 
 namespace rung {
@@ -63,6 +64,7 @@ class Tracer {
   }
 
   Model trace() {
+    read_roles();
     sizes_.emplace(base_, roles_, [this](const auto& inputs) { return record_at(inputs); });
     while (true) {
       try {
@@ -144,9 +146,22 @@ class Tracer {
     }
   }
 
+  /// What the layers that read an input say of it, where the caller says nothing.
+  void read_roles() {
+    const Graph graph = build().graph;
+    const InputRoles read = infer_input_roles(graph);
+    const auto ids = graph.inputs();
+    for (size_t i = 0; i < base_.inputs; ++i) {
+      const bool given = i < options_.input_roles.size() && !options_.input_roles[i].empty();
+      if (!given) roles_[i] = read.at(graph.node(ids.at(i)).name);
+    }
+  }
+
   Model build() const {
     std::vector<const Record*> records{&base_};
-    for (const auto& probe : sizes_->probes()) records.push_back(&probe.record);
+    if (sizes_) {
+      for (const auto& probe : sizes_->probes()) records.push_back(&probe.record);
+    }
     const Lowered lowered = lower(records, repeat_, source_, names_, input_ops());
     const auto names = name_nodes(lowered, source_.modules);
     Model model;
@@ -176,12 +191,13 @@ class Tracer {
     for (size_t i = 0; i < base_.inputs; ++i) {
       const TracedValue& value = base_.values[i];
       ops::Input input{.type = {from_torch(value.type), value.sizes, roles_[i]}};
-      for (const auto& [axis, why] : sizes_->held()[i]) {
-        input.fixed.push_back(axis);
-        if (input.why.find(why) == std::string::npos)
-          input.why += (input.why.empty() ? "" : "; ") + why;
-      }
       out.push_back(std::move(input));
+      if (!sizes_) continue;
+      for (const auto& [axis, why] : sizes_->held()[i]) {
+        std::string& known = out.back().why;
+        out.back().fixed.push_back(axis);
+        if (known.find(why) == std::string::npos) known += (known.empty() ? "" : "; ") + why;
+      }
     }
     return out;
   }

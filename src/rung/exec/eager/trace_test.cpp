@@ -94,7 +94,8 @@ void expect_same(const Model& model, M& module, const std::vector<at::Tensor>& i
   module.eval();
   Module net(model);
   net->eval();
-  const auto forward = [&](const auto&... x) requires requires { module.forward(x...); }
+  const auto forward = [&](const auto&... x)
+    requires requires { module.forward(x...); }
   { return module.forward(x...); };
   const auto expected = detail::call_with(forward, inputs);
   const auto got = net->forward(inputs);
@@ -328,6 +329,20 @@ TEST(Trace, SizesBehindALargeStrideAreFollowed) {
   EXPECT_EQ(at_other_size(f, {1, 3, 64, 64}, {2, 3, 130, 97}), "the same");
 }
 
+TEST(Trace, RolesOfInputsAreReadOffTheLayers) {
+  const auto f = [](const at::Tensor& x) {
+    const at::Tensor bright = x / 255;
+    return at::conv2d(bright.permute({0, 3, 1, 2}), at::ones({4, 3, 3, 3}));
+  };
+  const auto roles = [](const Model& model) {
+    return model.graph.type({model.graph.inputs()[0], 0}).roles;
+  };
+  const std::vector<at::Tensor> picture = {torch::randn({1, 16, 16, 3})};
+  EXPECT_EQ(roles(trace(f, picture)),
+            (Roles{Role::kBatch, Role::kSpace, Role::kSpace, Role::kChannel}));
+  EXPECT_EQ(roles(trace(f, picture, {.input_roles = {map_roles(4)}})), map_roles(4));
+}
+
 // The batch of a state and of what it belongs to: neither takes another size alone.
 TEST(Trace, SizesThatFitOnlyTogetherAreFree) {
   const auto f = [](const at::Tensor& x, const at::Tensor& state) {
@@ -358,9 +373,8 @@ TEST(Trace, ABranchOnValuesIsRefused) {
   const auto f = [](const at::Tensor& x) {
     return x.max().item<float>() > 1 ? x / 255 : at::relu(x);
   };
-  const auto message = error_of(ErrorKind::kUnsupported, [&] {
-    trace(f, {torch::rand({1, 4}) * 255});
-  });
+  const auto message =
+      error_of(ErrorKind::kUnsupported, [&] { trace(f, {torch::rand({1, 4}) * 255}); });
   EXPECT_NE(message.find("it cannot branch on values"), std::string::npos) << message;
 }
 
@@ -458,9 +472,8 @@ TEST(Trace, RefusesWritingIntoParts) {
     y.select(0, 0).zero_();
     return y + 1;
   };
-  const auto message = error_of(ErrorKind::kUnsupported, [&] {
-    trace(writes, {torch::ones({2, 3})});
-  });
+  const auto message =
+      error_of(ErrorKind::kUnsupported, [&] { trace(writes, {torch::ones({2, 3})}); });
   EXPECT_NE(message.find("wrote into its memory"), std::string::npos) << message;
 }
 

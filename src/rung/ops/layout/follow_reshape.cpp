@@ -93,6 +93,29 @@ std::optional<Ref> tokens_to_map(ImportCall& call, Ref x, size_t axis, const Dim
   return axis == 2 ? map : call.add(Transpose{.order = {0, 2, 3, 1}}, {map});
 }
 
+/// The transpose that a reshape is where one axis of 1 changes its place, [N, 1, H, W] -> [N, H, W,
+/// 1], as tf2onnx writes it: it holds at every size, and tells what each axis means.
+std::optional<Sizes> moved_one(const Dims& from, const Dims& to) {
+  if (from.size() != to.size()) return std::nullopt;
+  const auto same = [](const Dim& a, const Dim& b) { return a.seen == b.seen; };
+  const auto first = std::mismatch(from.begin(), from.end(), to.begin(), same).first - from.begin();
+  const auto behind = std::mismatch(from.rbegin(), from.rend(), to.rbegin(), same).first;
+  const auto last = from.rend() - behind - 1;
+  if (first >= last) return std::nullopt;
+  const auto is_one = [](const Dim& size) { return !size.varies() && size.value() == 1; };
+  Sizes order = counting(from.size());
+  const auto at = [&](std::ptrdiff_t i) { return order.begin() + i; };
+  if (is_one(from[static_cast<size_t>(first)])) {
+    std::rotate(at(first), at(first) + 1, at(last) + 1);
+  } else if (is_one(from[static_cast<size_t>(last)])) {
+    std::rotate(at(first), at(last), at(last) + 1);
+  }
+  for (size_t i = 0; i < to.size(); ++i) {
+    if (!same(from[static_cast<size_t>(order[i])], to[i])) return std::nullopt;
+  }
+  return order;
+}
+
 }  // namespace
 
 Ref split_axis(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
@@ -124,6 +147,7 @@ Ref split_axis(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
 Ref reshape_to(ImportCall& call, Ref x, Dims from, const Dims& to) {
   const auto same = [](const Dim& a, const Dim& b) { return a.seen == b.seen; };
   if (std::equal(from.begin(), from.end(), to.begin(), to.end(), same)) return x;
+  if (const auto order = moved_one(from, to)) return call.add(Transpose{.order = *order}, {x});
   const auto is_fixed = [](const Dim& size) { return !size.varies(); };
   const auto is_zero = [](const Dim& size) { return size.value() == 0; };
   if (std::all_of(to.begin(), to.end(), is_fixed) && std::any_of(to.begin(), to.end(), is_zero)) {
