@@ -1,5 +1,6 @@
 # OnnxProto::OnnxProto: ONNX's messages, of libonnx. Its own package exports more than what is
-# installed with it.
+# installed with it. Protobuf's library is named by its path: a LibTorch that was found before, of
+# PyTorch's wheel, makes an empty target protobuf::libprotobuf.
 find_package(Protobuf QUIET)
 find_path(OnnxProto_INCLUDE_DIR onnx/onnx_pb.h)
 find_library(OnnxProto_LIBRARY onnx_proto)
@@ -12,7 +13,8 @@ find_package_handle_standard_args(
     "install libonnx-dev and libprotobuf-dev. A build without ONNX is RUNG_ONNX=OFF")
 if(OnnxProto_FOUND AND NOT TARGET OnnxProto::OnnxProto)
   add_library(OnnxProto::OnnxProto INTERFACE IMPORTED)
-  target_include_directories(OnnxProto::OnnxProto INTERFACE ${OnnxProto_INCLUDE_DIR})
+  target_include_directories(OnnxProto::OnnxProto INTERFACE ${OnnxProto_INCLUDE_DIR}
+                                                            ${Protobuf_INCLUDE_DIRS})
   target_compile_definitions(OnnxProto::OnnxProto INTERFACE ONNX_NAMESPACE=onnx ONNX_ML=1)
-  target_link_libraries(OnnxProto::OnnxProto INTERFACE ${OnnxProto_LIBRARY} protobuf::libprotobuf)
+  target_link_libraries(OnnxProto::OnnxProto INTERFACE ${OnnxProto_LIBRARY} ${Protobuf_LIBRARIES})
 endif()
