@@ -5,18 +5,18 @@
 
 namespace rung::pt2 {
 
-bool is_set(const nlohmann::json& object, const std::string& name) {
+bool is_set(const nlohmann::json& object, std::string_view name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
   return found != object.end() && !found->is_null();
 }
 
-const nlohmann::json& field(const nlohmann::json& object, const std::string& name,
-                            const std::string& what) {
+const nlohmann::json& field(const nlohmann::json& object, std::string_view name,
+                            std::string_view what) {
   if (!is_set(object, name)) fail_user("{} lacks {}", what, quoted(name));
   return object.at(name);
 }
 
-std::string text(const nlohmann::json& object, const std::string& name, const std::string& what) {
+std::string text(const nlohmann::json& object, std::string_view name, std::string_view what) {
   const auto& value = field(object, name, what);
   if (!value.is_string())
     fail_user("{}: {} is {}, not text", what, quoted(name), value.type_name());
