@@ -117,9 +117,9 @@ if __name__ == "__main__":
     save("decoder", Decoder(), pictures, {"x": [0, 2, 3]})
     vectors = [{"x": torch.randn(size)} for size in ((2, 6), (7, 6), (3, 6))]
     save("constants", Constants(), vectors, {"x": [0]})
-    words = [{"words": torch.randint(0, 20, size)} for size in ((2, 9), (3, 9), (5, 9))]
-    save("attention", Attention(), words, {"words": [0]})
-    save("attention_core", Attention(), words, {"words": [0]}, decompose=True)
+    words = [{"words": torch.randint(0, 20, size)} for size in ((2, 9), (3, 7), (5, 11))]
+    save("attention", Attention(), words, {"words": [0, 1]})
+    save("attention_core", Attention(), words, {"words": [0, 1]}, decompose=True)
     sequences = [{"x": torch.randn(size)} for size in ((2, 9, 5), (3, 9, 5), (5, 9, 5))]
     save("recurrent", Recurrent(), sequences, {"x": [0]})
     (folder() / "version.txt").write_text(torch.__version__)

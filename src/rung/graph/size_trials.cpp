@@ -16,6 +16,14 @@ std::vector<int64_t> sizes_to_try(int64_t size) {
   return out;
 }
 
+std::vector<int64_t> batches_to_try(int64_t size) {
+  std::vector<int64_t> out{size + 1, size + 3};
+  for (const int64_t other : sizes_to_try(size)) {
+    if (std::find(out.begin(), out.end(), other) == out.end()) out.push_back(other);
+  }
+  return out;
+}
+
 Resized at_sizes(const Graph& graph, const AxisSizes& sizes) {
   Resized out;
   try {

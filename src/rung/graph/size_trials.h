@@ -17,6 +17,8 @@ using InputAxes = std::vector<InputAxis>;
 /// (strides up to 128 change something at one of them), and the half. None below 2, which fits
 /// many places because it is broadcast there.
 std::vector<int64_t> sizes_to_try(int64_t size);
+/// The same for a batch: near ones first, for running a network costs as much as it is large.
+std::vector<int64_t> batches_to_try(int64_t size);
 
 /// Sizes of axes of inputs.
 using AxisSizes = std::map<InputAxis, int64_t>;

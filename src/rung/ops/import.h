@@ -26,6 +26,12 @@ struct Like {
   Sizes axes;
 };
 
+/// What made a tensor of the graph.
+struct Maker {
+  Op op;
+  std::vector<Ref> inputs;
+};
+
 /// One call of a network that is turned into ops, followed at several sizes of the inputs, and the
 /// graph to which its rule adds ops. Traces (AtenCall) and files (OnnxCall) add the arguments.
 class ImportCall {
@@ -34,8 +40,12 @@ class ImportCall {
 
   virtual std::string_view name() const = 0;  ///< "aten::add", "Conv"
   virtual const TensorType& type(Ref ref) const = 0;
+  virtual Dims sizes_of(Ref ref) const = 0;
+  virtual Maker maker_of(Ref ref) const = 0;
   /// Adds an op; all its outputs.
   virtual std::vector<Ref> add_all(Op op, std::vector<Ref> inputs) = 0;
+  /// Adds the op that made a tensor, its only output, again: on other inputs, as part of that call.
+  virtual Ref add_again(Ref made, std::vector<Ref> inputs) = 0;
   /// A tensor that has axes of these sizes, in this order; the call's own arguments and the
   /// inputs before others.
   virtual std::optional<Like> find_like(const Dims& sizes) = 0;

@@ -34,6 +34,8 @@ class OnnxCall : public ImportCall {
   virtual Ref tensor(size_t i) = 0;
   /// The same; where it is a weight, one that no optimiser moves, such as a running mean.
   virtual Ref buffer(size_t i) = 0;
+  /// The weight of a linear layer, [O, I], that an exporter has turned round to [I, O].
+  virtual std::optional<Ref> turned_weight(size_t i) = 0;
   virtual Dims sizes(size_t i) const = 0;  ///< of an input
   virtual size_t rank(size_t i) const = 0;
   virtual DType dtype(size_t i) const = 0;
@@ -43,8 +45,6 @@ class OnnxCall : public ImportCall {
   virtual Dims dims(size_t i) const = 0;
   virtual size_t results() const = 0;
   virtual bool used(size_t output) const = 0;
-  /// The sizes of a tensor of the graph.
-  virtual Dims sizes_of(Ref ref) const = 0;
   /// A weight of the node's own, made from others: "lstm.weight_ih_l0".
   virtual Ref weight(const std::string& suffix, Tensor value) = 0;
 

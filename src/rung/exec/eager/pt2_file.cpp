@@ -7,7 +7,9 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/one_thread.h"
 #include "rung/exec/eager/pt2_archive.h"
+#include "rung/exec/eager/pt2_constants.h"
 #include "rung/exec/eager/pt2_json.h"
 #include "rung/exec/eager/pt2_outputs.h"
 #include "rung/exec/eager/pt2_run.h"
@@ -31,7 +33,8 @@ class Loader {
   Loader(pt2::Archive archive, const TorchScriptOptions& options)
       : archive_(std::move(archive)),
         module_(pt2::field(archive_.program, "graph_module", "the program")),
-        graph_(pt2::field(module_, "graph", "the program")) {
+        graph_(pt2::field(module_, "graph", "the program")),
+        constants_(pt2::written_constants(graph_)) {
     if (!options.numbers.empty() || !options.part.empty()) {
       fail_user("numbers and parts can be given for TorchScript alone");
     }
@@ -56,6 +59,7 @@ class Loader {
 
   Model load() {
     const at::NoGradGuard no_grad;
+    const OneThread one_thread;
     std::vector<at::Tensor> examples;
     auto random = at::detail::createCPUGenerator(1);
     TraceOptions names;
@@ -217,13 +221,14 @@ class Loader {
       }
       values[inputs_[i].name] = in[i];
     }
-    pt2::run(graph_, values);
+    pt2::run(graph_, values, constants_);
     return pt2::results(results_, values);
   }
 
   pt2::Archive archive_;
   const json& module_;
   const json& graph_;
+  std::set<const json*> constants_;  ///< the nodes that make constants
   std::vector<Input> inputs_;
   std::vector<json> results_;
   tracing::Source source_;

@@ -64,7 +64,7 @@ void run_inner(const json& node, Values& values, const std::string& what) {
   const auto& inputs = field(*graph, "inputs", what);
   if (inputs.size() != captured.size()) fail_user("{} takes another number of tensors", what);
   for (size_t i = 0; i < captured.size(); ++i) assign(inputs[i], captured[i], inner, what);
-  run(*graph, inner);
+  run(*graph, inner, {});
   const auto& results = field(*graph, "outputs", what);
   const auto& outputs = field(node, "outputs", what);
   const bool list = outputs.size() == 1 && is_set(outputs[0], "as_tensors");
@@ -147,10 +147,14 @@ std::vector<std::pair<std::string, std::string>> modules_of(const json& node) {
   return out;
 }
 
-void run(const json& graph, Values& values) {
+void run(const json& graph, Values& values, const std::set<const json*>& untraced) {
   const auto& nodes = field(graph, "nodes", "the program");
   if (!nodes.is_array()) fail_user("the program's nodes are no list");
-  for (const auto& node : nodes) run_node(node, values);
+  for (const auto& node : nodes) {
+    std::optional<tracing::Untraced> unseen;
+    if (untraced.contains(&node)) unseen.emplace();
+    run_node(node, values);
+  }
 }
 
 }  // namespace rung::pt2

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,11 @@ std::vector<std::pair<std::string, std::string>> modules_of(const nlohmann::json
 
 /// Runs the nodes of a graph through LibTorch's operators, and adds what they give to `values`,
 /// which holds the inputs. Layers that training changes run in evaluation. While a tracer listens,
-/// it is told the module of every node.
+/// it is told the module of every node, and does not see those that are `untraced`.
 /// Throws a user error that names the node and the operator: one that this LibTorch does not have,
 /// arguments that do not fit it, a name that nothing stands for. Throws an unsupported error for
 /// branches and other graphs within graphs. What an operator throws goes through.
-void run(const nlohmann::json& graph, Values& values);
+void run(const nlohmann::json& graph, Values& values,
+         const std::set<const nlohmann::json*>& untraced);
 
 }  // namespace rung::pt2

@@ -10,6 +10,7 @@
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
+#include "rung/exec/eager/one_thread.h"
 #include "rung/exec/eager/torchscript_module.h"
 #include "rung/exec/eager/torchscript_scopes.h"
 
@@ -97,6 +98,7 @@ class ScriptLoader {
 
   Model load() {
     const at::NoGradGuard no_grad;
+    const OneThread one_thread;
     const torch::jit::GraphOptimizerEnabledGuard as_written(false);
     module_.eval();
     const std::vector<at::Tensor> examples = choose_examples();

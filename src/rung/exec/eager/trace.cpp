@@ -8,6 +8,7 @@
 
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/module.h"
+#include "rung/exec/eager/one_thread.h"
 #include "rung/exec/eager/trace_lower.h"
 #include "rung/exec/eager/trace_names.h"
 #include "rung/exec/eager/trace_sizes.h"
@@ -69,9 +70,10 @@ class Tracer {
     while (true) {
       try {
         Model model = build();
+        if (sizes_->learn_more(model.graph)) continue;
         if (const auto wrong = first_wrong(model)) {
           sizes_->fix(*wrong, "what is computed");
-        } else if (!sizes_->learn_more(model.graph) && !sizes_->hold_refused(model)) {
+        } else if (!sizes_->hold_refused(model)) {
           return model;
         }
       } catch (const SizeVaries& varies) {
@@ -171,6 +173,7 @@ class Tracer {
       std::vector<Value> inputs;
       for (const ops::Ref ref : node.inputs) inputs.push_back(value(lowered, ids, ref));
       ids.push_back(model.graph.add(names[i], node.op, std::move(inputs)));
+      if (node.value.defined()) model.weights.emplace(names[i], node.value);
     }
     for (size_t i = 0; i < lowered.results.size(); ++i) {
       const std::string usual = lowered.results.size() == 1 ? "output" : fmt::format("output{}", i);
@@ -254,6 +257,7 @@ class Tracer {
 Model trace_source(const Source& source, const TraceFunction& run,
                    const std::vector<at::Tensor>& examples, const TraceOptions& options) {
   const at::NoGradGuard no_grad;
+  const OneThread one_thread;
   return Tracer(source, run, examples, options).trace();
 }
 

@@ -3,11 +3,10 @@
 #include <torch/csrc/jit/frontend/function_schema_parser.h>
 
 #include <algorithm>
-#include <set>
 
 #include "rung/base/error.h"
-#include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
+#include "rung/exec/eager/trace_call.h"
 #include "rung/ops/misc/opaque_eager.h"
 
 namespace rung::tracing {
@@ -36,208 +35,21 @@ std::set<size_t> needed_calls(const Record& record) {
   return calls;
 }
 
-/// What an argument holds, as whole numbers.
-std::vector<int64_t> whole_numbers(const c10::IValue& value) {
-  if (value.isInt()) return {value.toInt()};
-  if (value.isIntList()) return value.toIntVector();
-  return {};
-}
+}  // namespace
 
-class Lowering {
- public:
-  Lowering(const std::vector<const Record*>& records, const Record& repeat, const Source& source)
-      : records_(records), base_(*records[0]), repeat_(repeat), source_(source) {
-    for (const auto& call : base_.calls) {
-      out_.calls.push_back(call.name.substr(6));
-      out_.scopes.push_back(call.scope);
-    }
-    for (const auto& call : base_.calls) {
-      for (const auto& argument : call.arguments) {
-        used_.insert(argument.tensors.begin(), argument.tensors.end());
-      }
-    }
-    used_.insert(base_.results.begin(), base_.results.end());
+Lowering::Lowering(const std::vector<const Record*>& records, const Record& repeat,
+                   const Source& source)
+    : records_(records), base_(*records[0]), repeat_(repeat), source_(source) {
+  for (const auto& call : base_.calls) {
+    out_.calls.push_back(call.name.substr(6));
+    out_.scopes.push_back(call.scope);
   }
-
-  Lowered run(const std::vector<std::string>& names, const std::vector<ops::Input>& inputs);
-
- private:
-  friend class CallView;
-
-  const TracedValue& traced(ValueId id) const { return base_.values[static_cast<size_t>(id)]; }
-  Dims sizes(ValueId id) const {
-    Dims out(traced(id).sizes.size());
-    for (const Record* record : records_) {
-      const Shape& shape = record->values[static_cast<size_t>(id)].sizes;
-      for (size_t i = 0; i < out.size(); ++i) out[i].seen.push_back(shape.at(i));
-    }
-    return out;
-  }
-  /// Throws SizeVaries with the records in which `differs`.
-  template <typename F>
-  void check_same(const std::string& what, const F& differs) const {
-    SizeVaries varies{{}, what};
-    for (size_t i = 1; i < records_.size(); ++i) {
-      if (differs(i)) varies.records.push_back(i);
-    }
-    if (!varies.records.empty()) throw varies;
-  }
-
-  std::vector<Ref> add(LoweredNode node) {
-    std::vector<Ref> out;
-    for (size_t port = 0; port < node.types.size(); ++port) {
-      out_.refs.emplace_back(out_.nodes.size(), static_cast<int32_t>(port));
-      out.push_back(static_cast<Ref>(out_.refs.size()) - 1);
-    }
-    out_.nodes.push_back(std::move(node));
-    return out;
-  }
-  std::vector<TensorType> types(const std::vector<Ref>& refs) const {
-    std::vector<TensorType> out;
-    for (const Ref ref : refs) out.push_back(type(ref));
-    return out;
-  }
-  const TensorType& type(Ref ref) const {
-    const auto [node, port] = out_.refs[static_cast<size_t>(ref)];
-    return out_.nodes[node].types[static_cast<size_t>(port)];
-  }
-  Ref leaf(Op op, std::string name) {
-    auto types = infer(op, {});
-    return add({std::move(op), {}, std::move(types), std::move(name), {}})[0];
-  }
-
-  Ref ref(ValueId id);
-  Ref constant(ValueId id);
-  void lower_call(size_t index);
-  bool fits(const Call& call, const std::vector<Ref>& refs) const;
-  std::vector<Ref> opaque(size_t index);
-
-  const std::vector<const Record*>& records_;
-  const Record& base_;
-  const Record& repeat_;
-  const Source& source_;
-  Lowered out_;
-  std::map<ValueId, Ref> refs_;
-  std::set<ValueId> used_;
-};
-
-/// A call as its rule sees it.
-class CallView final : public ops::AtenCall {
- public:
-  CallView(Lowering& lowering, size_t index)
-      : lowering_(lowering), index_(index), call_(lowering.base_.calls[index]) {}
-
-  std::string_view name() const override { return call_.name; }
-  size_t size() const override { return call_.arguments.size(); }
-  bool given(size_t i) const override {
-    return i < size() && (is_tensor(i) || is_list(i) || !value(i).isNone());
-  }
-  bool is_tensor(size_t i) const override {
-    return call_.arguments.at(i).kind == Argument::Kind::kTensor;
-  }
-  Ref tensor(size_t i) override {
-    if (!is_tensor(i)) fail_user("argument {} of {} is not a tensor", i, call_.name);
-    return lowering_.ref(call_.arguments[i].tensors[0]);
-  }
-  std::vector<std::optional<Ref>> tensors(size_t i) override {
-    std::vector<std::optional<Ref>> out;
-    for (const ValueId id : call_.arguments.at(i).tensors) {
-      out.push_back(id == kNoValue ? std::optional<Ref>() : lowering_.ref(id));
-    }
-    return out;
-  }
-  const c10::IValue& value(size_t i) const override { return call_.arguments.at(i).constant; }
-  Dims dims(size_t i) const override {
-    Dims out;
-    for (const Record* record : lowering_.records_) {
-      const auto numbers = whole_numbers(record->calls[index_].arguments.at(i).constant);
-      out.resize(numbers.size());
-      for (size_t k = 0; k < numbers.size(); ++k) out[k].seen.push_back(numbers[k]);
-    }
-    return out;
-  }
-  Dims sizes(size_t argument) const override {
-    return lowering_.sizes(call_.arguments.at(argument).tensors.at(0));
-  }
-  Dims result_sizes(size_t output) const override {
-    return lowering_.sizes(call_.outputs.at(output));
-  }
-  DType result_dtype(size_t output) const override {
-    return from_torch(lowering_.traced(call_.outputs.at(output)).type);
-  }
-  size_t results() const override { return call_.outputs.size(); }
-  bool used(size_t output) const override {
-    return lowering_.used_.contains(call_.outputs.at(output));
-  }
-  bool is_zeros(Ref ref) const override;
-  std::optional<ops::Like> find_like(const Dims& sizes) override;
-  [[noreturn]] void fix(const Dims& sizes) const override {
-    lowering_.check_same(call_.name, [&](size_t k) {
-      return std::any_of(sizes.begin(), sizes.end(),
-                         [&](const Dim& size) { return size.seen[k] != size.seen[0]; });
-    });
-    fail_bug("{} gave up a size that does not vary", call_.name);
-  }
-  const TensorType& type(Ref ref) const override { return lowering_.type(ref); }
-  std::vector<Ref> add_all(Op op, std::vector<Ref> inputs) override {
-    auto types = infer(op, lowering_.types(inputs));
-    return lowering_.add({std::move(op), std::move(inputs), std::move(types), {}, index_});
-  }
-
- protected:
-  void check_fixed(size_t i) const override {
-    lowering_.check_same(call_.name, [&](size_t k) {
-      return !(lowering_.records_[k]->calls[index_].arguments.at(i).constant == value(i));
-    });
-  }
-
- private:
-  bool is_list(size_t i) const { return call_.arguments.at(i).kind == Argument::Kind::kTensors; }
-  std::optional<ops::Like> like(ValueId id, const Dims& sizes);
-
-  Lowering& lowering_;
-  size_t index_;
-  const Call& call_;
-};
-
-bool CallView::is_zeros(Ref ref) const {
-  const auto place = lowering_.out_.refs[static_cast<size_t>(ref)].first;
-  const auto& node = lowering_.out_.nodes[place];
-  if (!node.call) return false;
-  const auto& name = lowering_.out_.calls[*node.call];
-  return name == "zeros" || name == "new_zeros" || name == "zeros_like";
-}
-
-std::optional<ops::Like> CallView::like(ValueId id, const Dims& sizes) {
-  const Dims have = lowering_.sizes(id);
-  ops::Like out;
-  size_t axis = 0;
-  for (const Dim& size : sizes) {
-    while (axis < have.size() && have[axis].seen != size.seen) ++axis;
-    if (axis == have.size()) return std::nullopt;
-    out.axes.push_back(static_cast<int64_t>(axis++));
-  }
-  out.tensor = lowering_.ref(id);
-  return out;
-}
-
-std::optional<ops::Like> CallView::find_like(const Dims& sizes) {
-  std::vector<ValueId> candidates;
-  for (size_t i = 0; i < lowering_.base_.inputs; ++i) {
-    candidates.push_back(static_cast<ValueId>(i));
-  }
-  for (const auto& argument : call_.arguments) {
-    for (const ValueId id : argument.tensors) {
-      if (id != kNoValue) candidates.push_back(id);
+  for (const auto& call : base_.calls) {
+    for (const auto& argument : call.arguments) {
+      used_.insert(argument.tensors.begin(), argument.tensors.end());
     }
   }
-  for (auto it = lowering_.refs_.rbegin(); it != lowering_.refs_.rend(); ++it) {
-    candidates.push_back(it->first);
-  }
-  for (const ValueId id : candidates) {
-    if (auto found = like(id, sizes)) return found;
-  }
-  return std::nullopt;
+  used_.insert(base_.results.begin(), base_.results.end());
 }
 
 Ref Lowering::ref(ValueId id) {
@@ -254,8 +66,46 @@ Ref Lowering::ref(ValueId id) {
   } else {
     made = constant(id);
   }
-  refs_.emplace(id, made);
+  bind(id, made);
   return made;
+}
+
+void Lowering::bind(ValueId id, Ref ref) {
+  refs_[id] = ref;
+  values_.emplace(ref, id);
+  for (const Dim& size : sizes(id)) {
+    auto& same = axes_[size.seen];
+    if (same.empty() || same.back() != id) same.push_back(id);
+  }
+}
+
+/// Values with an axis of one of these sizes, one that varies where there is such, latest first.
+std::vector<ValueId> Lowering::values_with(const Dims& sizes) const {
+  if (sizes.empty()) return {};
+  const auto varying =
+      std::find_if(sizes.begin(), sizes.end(), [](const Dim& size) { return size.varies(); });
+  const auto found = axes_.find((varying == sizes.end() ? sizes.front() : *varying).seen);
+  if (found == axes_.end()) return {};
+  return {found->second.rbegin(), found->second.rend()};
+}
+
+/// Those of the trace, or for what a rule made on its way what its op says.
+Dims Lowering::sizes_of(Ref ref) const {
+  if (const auto known = values_.find(ref); known != values_.end()) return sizes(known->second);
+  const LoweredNode& node = maker(ref);
+  const auto port = static_cast<size_t>(out_.refs[static_cast<size_t>(ref)].second);
+  std::vector<Dims> in;
+  for (const Ref input : node.inputs) in.push_back(sizes_of(input));
+  Dims out(type(ref).rank());
+  for (size_t k = 0; k < records_.size(); ++k) {
+    auto types = this->types(node.inputs);
+    for (size_t i = 0; i < types.size(); ++i) {
+      for (size_t axis = 0; axis < in[i].size(); ++axis) types[i].shape[axis] = in[i][axis].seen[k];
+    }
+    const Shape shape = infer(node.op, types).at(port).shape;
+    for (size_t axis = 0; axis < out.size(); ++axis) out[axis].seen.push_back(shape[axis]);
+  }
+  return out;
 }
 
 Ref Lowering::constant(ValueId id) {
@@ -279,10 +129,12 @@ Ref Lowering::constant(ValueId id) {
     const at::Tensor& other = records_[k]->values[i].constant;
     return other.sizes() != value.sizes() || !at::equal(other, value);
   });
-  if (value.numel() > kLargestConstant)
-    fail_unsupported("the traced function makes a tensor of {} elements; register it as a buffer",
-                     value.numel());
-  return leaf(ops::Constant{from_torch(value.detach().contiguous()).clone()}, "constant");
+  const Tensor own = from_torch(value.detach().contiguous()).clone();
+  if (value.numel() <= kLargestConstant) return leaf(ops::Constant{own}, "constant");
+  const Ref made =
+      leaf(ops::Param{.dtype = own.dtype(), .shape = own.shape(), .buffer = true}, "constant");
+  out_.nodes.back().value = own;
+  return made;
 }
 
 bool Lowering::fits(const Call& call, const std::vector<Ref>& refs) const {
@@ -316,10 +168,11 @@ void Lowering::lower_call(size_t index) {
     if (!result) {
       out_.nodes.resize(mark_nodes);
       out_.refs.resize(mark_refs);
+      values_.erase(values_.lower_bound(static_cast<Ref>(mark_refs)), values_.end());
     }
   }
   if (!result) result = opaque(index);
-  for (size_t i = 0; i < call.outputs.size(); ++i) refs_[call.outputs[i]] = result->at(i);
+  for (size_t i = 0; i < call.outputs.size(); ++i) bind(call.outputs[i], result->at(i));
 }
 
 std::vector<Ref> Lowering::opaque(size_t index) {
@@ -363,17 +216,36 @@ std::vector<Ref> Lowering::opaque(size_t index) {
   return view.add_all(op, inputs);
 }
 
+/// What a rule made anew, in place of an earlier node, leaves that node without readers.
+void Lowering::drop_unneeded() {
+  std::vector<bool> needed(out_.nodes.size(), false);
+  const auto place = [&](Ref ref) { return out_.refs[static_cast<size_t>(ref)].first; };
+  for (const Ref ref : out_.results) needed[place(ref)] = true;
+  std::vector<size_t> moved(out_.nodes.size());
+  for (size_t i = out_.nodes.size(); i-- > 0;) {
+    if (std::holds_alternative<ops::Input>(out_.nodes[i].op)) needed[i] = true;
+    if (!needed[i]) continue;
+    for (const Ref ref : out_.nodes[i].inputs) needed[place(ref)] = true;
+  }
+  std::vector<LoweredNode> kept;
+  for (size_t i = 0; i < needed.size(); ++i) {
+    moved[i] = kept.size();
+    if (needed[i]) kept.push_back(std::move(out_.nodes[i]));
+  }
+  for (auto& [node, port] : out_.refs) node = moved[node];
+  out_.nodes = std::move(kept);
+}
+
 Lowered Lowering::run(const std::vector<std::string>& names,
                       const std::vector<ops::Input>& inputs) {
   for (size_t i = 0; i < base_.inputs; ++i) {
-    refs_[static_cast<ValueId>(i)] = leaf(inputs[i], names[i]);
+    bind(static_cast<ValueId>(i), leaf(inputs[i], names[i]));
   }
   for (const size_t index : needed_calls(base_)) lower_call(index);
   for (const ValueId id : base_.results) out_.results.push_back(ref(id));
+  drop_unneeded();
   return std::move(out_);
 }
-
-}  // namespace
 
 Lowered lower(const std::vector<const Record*>& records, const Record& repeat, const Source& source,
               const std::vector<std::string>& input_names, const std::vector<ops::Input>& inputs) {

@@ -23,6 +23,7 @@ struct LoweredNode {
   std::vector<TensorType> types;
   std::string leaf;  ///< the name of an input or a weight
   std::optional<size_t> call;
+  Tensor value = {};  ///< of a weight that the function makes
 };
 
 struct Lowered {

@@ -256,6 +256,13 @@ void announce_module(const std::optional<std::string>& path) {
   state->graph->set_current_scope(scope);
 }
 
+Untraced::Untraced() : state_(jit::tracer::getTracingState()) {
+  if (state_ != nullptr) jit::tracer::setTracingState(nullptr);
+}
+Untraced::~Untraced() {
+  if (state_ != nullptr) jit::tracer::setTracingState(state_);
+}
+
 bool same_program(const Record& a, const Record& b) {
   return a.values.size() == b.values.size() && a.results == b.results &&
          std::equal(a.calls.begin(), a.calls.end(), b.calls.begin(), b.calls.end(), same_call);

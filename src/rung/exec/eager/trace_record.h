@@ -3,11 +3,16 @@
 #include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "rung/exec/eager/trace_source.h"
+
+namespace torch::jit::tracer {
+struct TracingState;
+}
 
 namespace rung::tracing {
 
@@ -58,6 +63,19 @@ Record record(const TraceFunction& run, const std::vector<at::Tensor>& inputs,
 
 /// Tells a recording that is under way which module calls the next operators; none: nobody knows.
 void announce_module(const std::optional<std::string>& path);
+
+/// Keeps a recording that is under way from what is called while this lives: its results are
+/// constants there.
+class Untraced {
+ public:
+  Untraced();
+  ~Untraced();
+  Untraced(const Untraced&) = delete;
+  Untraced& operator=(const Untraced&) = delete;
+
+ private:
+  std::shared_ptr<torch::jit::tracer::TracingState> state_;
+};
 
 /// Whether both are the same operators on the same tensors; numbers may differ.
 bool same_program(const Record& a, const Record& b);

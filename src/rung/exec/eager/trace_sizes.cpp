@@ -40,6 +40,10 @@ TracedSizes::TracedSizes(const Record& base, const std::vector<Roles>& roles, Re
   probe_all(roles);
 }
 
+std::vector<int64_t> TracedSizes::Symbol::to_try() const {
+  return batch ? batches_to_try(size) : sizes_to_try(size);
+}
+
 std::vector<at::Tensor> TracedSizes::inputs_with(const Symbol& symbol,
                                                  std::vector<at::Tensor> inputs,
                                                  int64_t size) const {
@@ -144,7 +148,7 @@ bool TracedSizes::probe(Symbol symbol) {
   // A near size and a far, odd ones at every level of a pyramid: they tell "twice as large" from
   // "as large as that one", and a half from the number that it is. Others where neither fits.
   constexpr size_t kFirst = 2;
-  const auto sizes = sizes_to_try(symbol.size);
+  const auto sizes = symbol.to_try();
   std::vector<Probe> found;
   bool differs = false;
   for (; symbol.tried < sizes.size(); ++symbol.tried) {
@@ -192,7 +196,7 @@ bool TracedSizes::learn_more(const Graph& graph) {
 }
 bool TracedSizes::learn(size_t symbol, const SizeTrials& known, const Graph& graph,
                         const InputAxes& axes) {
-  const auto sizes = sizes_to_try(symbols_[symbol].size);
+  const auto sizes = symbols_[symbol].to_try();
   for (size_t& tried = symbols_[symbol].tried; tried < sizes.size() && !known.told_all();) {
     const int64_t size = sizes[tried++];
     if (!known.tells(at_size(graph, axes, size).graph)) continue;

@@ -48,7 +48,8 @@ class TracedSizes {
     int64_t size = 0;
     bool batch = false;
     std::vector<std::pair<size_t, size_t>> axes = {};  ///< input and axis
-    size_t tried = 0;                                  ///< of sizes_to_try
+    size_t tried = 0;                                  ///< of to_try
+    std::vector<int64_t> to_try() const;
   };
 
   std::vector<at::Tensor> inputs_with(const Symbol& symbol, std::vector<at::Tensor> inputs,

@@ -302,6 +302,18 @@ TEST(Trace, ABranchOnASizeIsHeld) {
   EXPECT_EQ(at_other_size(either, {1, 8, 6}, {1, 9, 7}), "held");
 }
 
+//   x [N, T, 6] ─ view [N·T, 6] ─ linear ─ relu ─ norm ─┬─ (+ 1) ─ view [N, T, 2, 2]
+//                                                       └─ mean
+TEST(Trace, WhatWasFlattenedIsCutAgainIntoTwoSizesThatVary) {
+  const auto f = [](const std::vector<at::Tensor>& in) {
+    const at::Tensor& x = in[0];
+    at::Tensor y = at::linear(x.reshape({-1, 6}), at::ones({4, 6}).tril(1), at::ones({4}));
+    y = at::layer_norm(at::relu(y), {4});
+    return std::vector<at::Tensor>{(y + 1).view({x.size(0), x.size(1), 2, 2}), y.mean(0)};
+  };
+  EXPECT_EQ(at_other_size(f, {2, 5, 6}, {3, 7, 6}), "the same");
+}
+
 TEST(Trace, ANumberMadeOfTwoSizesIsHeld) {
   const auto f = [](const std::vector<at::Tensor>& in) {
     return std::vector<at::Tensor>{in[0] * ((in[0].size(1) - 8) * (in[0].size(2) - 6) + 1)};

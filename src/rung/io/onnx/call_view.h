@@ -23,6 +23,7 @@ class CallView final : public ops::OnnxCall {
   bool given(size_t i) const override { return i < in_.size() && in_[i] != nullptr; }
   Ref tensor(size_t i) override { return values_.ref(value(i)); }
   Ref buffer(size_t i) override { return values_.ref(value(i), true); }
+  std::optional<Ref> turned_weight(size_t i) override { return values_.turned_ref(value(i)); }
   Dims sizes(size_t i) const override;
   size_t rank(size_t i) const override { return sizes(i).size(); }
   DType dtype(size_t i) const override;
@@ -34,12 +35,16 @@ class CallView final : public ops::OnnxCall {
     return output < results() && !node_.output(static_cast<int>(output)).empty();
   }
   Dims sizes_of(Ref ref) const override { return draft_.dims_of(ref); }
+  ops::Maker maker_of(Ref ref) const override { return draft_.maker_of(ref); }
   Ref weight(const std::string& suffix, Tensor value) override {
     return draft_.weight(std::move(value), "", suffix, false);
   }
   const TensorType& type(Ref ref) const override { return draft_.type(ref); }
   std::vector<Ref> add_all(Op op, std::vector<Ref> inputs) override {
     return draft_.add(std::move(op), std::move(inputs));
+  }
+  Ref add_again(Ref made, std::vector<Ref> inputs) override {
+    return draft_.add_again(made, std::move(inputs));
   }
   std::optional<ops::Like> find_like(const Dims& sizes) override {
     return draft_.find_like(sizes, arguments());

@@ -21,6 +21,11 @@ Dims Draft::dims_of(Ref ref) const {
   return out;
 }
 
+ops::Maker Draft::maker_of(Ref ref) const {
+  const Node& node = nodes_[refs_[static_cast<size_t>(ref)].first];
+  return {node.op, node.inputs};
+}
+
 std::vector<Ref> Draft::register_node(Node node) {
   std::vector<Ref> out;
   for (size_t port = 0; port < node.types[0].size(); ++port) {
@@ -48,13 +53,18 @@ Ref Draft::weight(Tensor value, std::string name, std::string suffix, bool buffe
   return ref;
 }
 
-std::vector<Ref> Draft::add(Op op, std::vector<Ref> inputs) {
+Ref Draft::add_again(Ref made, std::vector<Ref> inputs) {
+  const Node& node = nodes_[refs_[static_cast<size_t>(made)].first];
+  return add_to(node.call, node.op, std::move(inputs))[0];
+}
+
+std::vector<Ref> Draft::add_to(size_t call, Op op, std::vector<Ref> inputs) {
   Node node{.op = std::move(op),
             .inputs = std::move(inputs),
             .types = {},
             .leaf = {},
             .suffix = {},
-            .call = call_,
+            .call = call,
             .weight = {}};
   const auto* opaque = std::get_if<ops::Opaque>(&node.op);
   for (size_t k = 0; k < sizes_; ++k) {
@@ -62,7 +72,7 @@ std::vector<Ref> Draft::add(Op op, std::vector<Ref> inputs) {
     for (const Ref ref : node.inputs) in.push_back(type(ref, k));
     if (opaque != nullptr && opaque->like < 0) {  // its types are those of the first sizes
       for (const Ref ref : node.inputs) {
-        if (type(ref, k).shape != type(ref).shape) throw SizeVaries{{k}, calls_[call_].op};
+        if (type(ref, k).shape != type(ref).shape) throw SizeVaries{{k}, calls_[call].op};
       }
     }
     try {
@@ -111,8 +121,11 @@ std::optional<Like> Draft::find_like(const Dims& sizes, const std::vector<Ref>& 
   if (varying == sizes.end()) return std::nullopt;
   const auto candidates = axes_by_size_.find(varying->seen);
   if (candidates == axes_by_size_.end()) return std::nullopt;
-  for (const auto& [ref, axis] : candidates->second) {
-    if (auto found = matches(ref)) return found;
+  for (const bool asked : {true, false}) {
+    for (const auto& [ref, axis] : candidates->second) {
+      if (asked_.contains(ref) != asked) continue;
+      if (auto found = matches(ref)) return found;
+    }
   }
   return std::nullopt;
 }

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,7 @@ class Draft {
     return nodes_[node].types[size][port];
   }
   Dims dims_of(Ref ref) const;
+  ops::Maker maker_of(Ref ref) const;
 
   /// From here on, nodes belong to this node of the file.
   void begin_call(NodeOrigin origin) {
@@ -36,7 +38,11 @@ class Draft {
     call_ = calls_.size() - 1;
   }
   /// Adds an op; all its outputs. Throws SizeRefused where only another size does not fit it.
-  std::vector<Ref> add(Op op, std::vector<Ref> inputs);
+  std::vector<Ref> add(Op op, std::vector<Ref> inputs) {
+    return add_to(call_, std::move(op), std::move(inputs));
+  }
+  /// Adds the op that made a tensor again, on other inputs, as part of its node of the file.
+  Ref add_again(Ref made, std::vector<Ref> inputs);
   /// A weight: under its own name, or else `suffix` below the layer's.
   Ref weight(Tensor value, std::string name, std::string suffix, bool buffer);
   /// An input, whose types at the sizes are given.
@@ -47,7 +53,11 @@ class Draft {
   Ref numbers(const Dims& numbers, bool scalar, DType dtype, const std::vector<Ref>& first,
               std::string_view what);
 
+  /// A tensor with axes of these sizes: of `first`, of those whose sizes the network itself asked
+  /// for (what has a size by chance may lie within a layer), or any.
   std::optional<ops::Like> find_like(const Dims& sizes, const std::vector<Ref>& first) const;
+  /// The network asked for the sizes of this one.
+  void asked_for_sizes(Ref ref) { asked_.insert(ref); }
   /// Throws SizeVaries where one of the sizes does, else that they cannot be followed.
   [[noreturn]] void fix(const Dims& sizes, std::string_view what) const;
   /// Throws SizeVaries for the sizes k at which `differs(k)`.
@@ -77,6 +87,7 @@ class Draft {
     Tensor weight;
   };
 
+  std::vector<Ref> add_to(size_t call, Op op, std::vector<Ref> inputs);
   std::vector<Ref> register_node(Node node);
   Ref size_as_number(const ops::Dim& size, const std::vector<Ref>& first, std::string_view what);
   std::vector<bool> needed_for(const std::vector<std::pair<std::string, Ref>>& outputs) const;
@@ -88,6 +99,7 @@ class Draft {
   std::vector<std::pair<size_t, size_t>> refs_;  ///< node and output
   /// Axes that vary, by their sizes.
   std::map<std::vector<int64_t>, std::vector<std::pair<Ref, int64_t>>> axes_by_size_;
+  std::set<Ref> asked_;
   std::vector<NodeOrigin> calls_{{.name = {}, .op = {}}};
   size_t call_ = 0;
 };

@@ -38,7 +38,8 @@ std::vector<bool> Draft::needed_for(const std::vector<std::pair<std::string, Ref
 std::vector<std::string> Draft::call_names(const std::vector<bool>& needed) const {
   std::vector<bool> used(calls_.size(), false), flattens(calls_.size(), false);
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (!needed[i]) continue;
+    const bool named = nodes_[i].weight.defined() && !nodes_[i].leaf.empty();
+    if (!needed[i] || named) continue;
     used[nodes_[i].call] = true;
     flattens[nodes_[i].call] = std::holds_alternative<ops::Flatten>(nodes_[i].op);
   }

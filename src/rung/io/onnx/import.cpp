@@ -259,8 +259,7 @@ class Loader {
   }
 
   std::vector<int64_t> others_of(const FreeSize& symbol) const {
-    if (!symbol.batch) return sizes_to_try(symbol.size);
-    return {symbol.size + 1, symbol.size + 31};
+    return symbol.batch ? batches_to_try(symbol.size) : sizes_to_try(symbol.size);
   }
   bool next_trial(size_t symbol) {
     const auto others = others_of(symbols_[symbol]);

@@ -157,6 +157,59 @@ std::string floats(const std::string& output, const std::string& dims, int count
   return text + " } } }\n";
 }
 
+std::string weight(const std::string& name, const std::string& dims, int count) {
+  std::string text = "initializer { name: \"" + name + "\" data_type: 1 " + dims;
+  for (int i = 0; i < count; ++i) text += " float_data: " + std::to_string(i);
+  return text + " }\n";
+}
+
+// x [2, 5, 3] ─ MatMul (W' of mlp.0) ─ Add mlp.0.bias ─ MatMul (W' of mlp.2, which has no bias) ─ y
+TEST(OnnxImport, TurnsWeightsOfLinearLayersBack) {
+  const Model model =
+      load(value("input", "x", {"2", "5", "3"}) + value("output", "y", {"2", "5", "4"}) +
+           weight("onnx::MatMul_7", "dims: 3 dims: 2", 6) + weight("mlp.0.bias", "dims: 2", 2) +
+           weight("onnx::MatMul_9", "dims: 2 dims: 4", 8) +
+           node("MatMul", {"x", "onnx::MatMul_7"}, "a", R"(name: "/mlp/mlp.0/MatMul")") +
+           node("Add", {"mlp.0.bias", "a"}, "b", R"(name: "/mlp/mlp.0/Add")") +
+           node("MatMul", {"b", "onnx::MatMul_9"}, "y", R"(name: "/mlp/mlp.2/MatMul")"));
+  EXPECT_TRUE(model.weights.at("mlp.0.weight").identical(Tensor::f32({2, 3}, {0, 2, 4, 1, 3, 5})));
+  EXPECT_EQ(model.weights.at("mlp.2.weight").shape(), (Shape{4, 2}));
+  EXPECT_EQ(count<ops::Linear>(model), 2u);
+  EXPECT_EQ(count<ops::Binary>(model), 0u);
+  for (const char* layer : {"mlp.0", "mlp.2"}) {
+    const auto node = model.graph.find(layer);
+    ASSERT_TRUE(node) << layer;
+    EXPECT_NE(model.graph.op_as<ops::Linear>(*node), nullptr) << layer;
+  }
+}
+
+// Numbers that nodes only compute with are no weights: x ─ Gemm (W, b [1]) ─ Add one [1] ─ y
+TEST(OnnxImport, TrainsALayersSingleWeight) {
+  const Model model = load(value("input", "x", {"2", "3"}) + value("output", "y", {"2", "1"}) +
+                           weight("fc.weight", "dims: 1 dims: 3", 3) +
+                           weight("fc.bias", "dims: 1", 1) + weight("one", "dims: 1", 1) +
+                           node("Gemm", {"x", "fc.weight", "fc.bias"}, "a",
+                                R"(name: "/fc/Gemm" attribute { name: "transB" type: INT i: 1 })") +
+                           node("Add", {"a", "one"}, "y", R"(name: "/Add")"));
+  EXPECT_TRUE(model.weights.contains("fc.bias"));
+  EXPECT_EQ(model.weights.size(), 2u);
+}
+
+// x [n, t, 6] ─ Reshape [-1, 6] ─ MatMul ─ Add ─ Relu ─ Reshape [n, t, 4]
+TEST(OnnxImport, WhatWasFlattenedIsCutAgainIntoTwoSizesThatVary) {
+  const Model model =
+      load(value("input", "x", {"n", "t", "6"}) + value("output", "y", {"n", "t", "4"}) +
+           floats("w", "dims: 6 dims: 4", 24, 0.5F) + floats("b", "dims: 4", 4, 0.5F) +
+           integers("rows", {-1, 6}) + integers("four", {4}) +
+           node("Reshape", {"x", "rows"}, "flat") + node("MatMul", {"flat", "w"}, "product") +
+           node("Add", {"product", "b"}, "sum") + node("Relu", {"sum"}, "positive") +
+           node("Shape", {"x"}, "sizes", "attribute { name: \"end\" type: INT i: 2 }") +
+           node("Concat", {"sizes", "four"}, "to", "attribute { name: \"axis\" type: INT i: 0 }") +
+           node("Reshape", {"positive", "to"}, "y"));
+  EXPECT_EQ(model.graph.op_as<ops::Input>(*model.graph.find("x"))->fixed, (ops::Sizes{}));
+  EXPECT_EQ(result_at(model, {3, 7, 6}), (Shape{3, 7, 4}));
+}
+
 // Constants: w ─ Reshape ─┐  b ─┐       mask ─┐
 //                   x ─ MatMul ─ Add ─ Relu ─ Mul ─ y
 TEST(OnnxImport, TrainsWeightsThatConstantsHold) {

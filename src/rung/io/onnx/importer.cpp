@@ -1,16 +1,16 @@
 #include "rung/io/onnx/importer.h"
 
-#include <google/protobuf/unknown_field_set.h>
-
 #include <algorithm>
 #include <set>
 
 #include "rung/base/text.h"
 #include "rung/io/onnx/call_view.h"
-#include "rung/io/onnx/constant_weights.h"
 #include "rung/io/onnx/fold.h"
+#include "rung/io/onnx/layer_weights.h"
 #include "rung/io/onnx/lowering.h"
 #include "rung/io/onnx/names.h"
+#include "rung/io/onnx/origin.h"
+#include "rung/io/onnx/turned_weights.h"
 
 namespace rung::onnx_import {
 namespace {
@@ -63,45 +63,6 @@ std::vector<std::string> lacking(const onnx::GraphProto& graph) {
   return {out.begin(), out.end()};
 }
 
-/// The metadata of a node, which libonnx before 1.16 keeps as a field that it does not know.
-template <typename Node>
-std::vector<onnx::StringStringEntryProto> metadata_of(const Node& node) {
-  if constexpr (requires { node.metadata_props(); }) {
-    return {node.metadata_props().begin(), node.metadata_props().end()};
-  } else {
-    constexpr int kMetadataProps = 9;
-    std::vector<onnx::StringStringEntryProto> out;
-    const auto& fields = node.GetReflection()->GetUnknownFields(node);
-    for (int i = 0; i < fields.field_count(); ++i) {
-      const auto& field = fields.field(i);
-      const bool text = field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED;
-      onnx::StringStringEntryProto entry;
-      if (text && field.number() == kMetadataProps &&
-          entry.ParseFromString(field.length_delimited())) {
-        out.push_back(std::move(entry));
-      }
-    }
-    return out;
-  }
-}
-
-/// Where a node comes from. What an exporter made of a batch norm and the layer in front of it
-/// belongs to that layer, whose weight it reads.
-NodeOrigin origin_of(const onnx::NodeProto& node) {
-  NodeOrigin out{.name = node.name(), .op = node.op_type()};
-  for (const auto& entry : metadata_of(node)) {
-    if (entry.key() != "pkg.torch.onnx.name_scopes") continue;
-    out.modules = modules_of_scopes(entry.value());
-    const std::string weight = node.input_size() > 1 ? node.input(1) : "";
-    const bool absorbed = entry.value().find("batch_norm") != std::string::npos &&
-                          node.op_type() != "BatchNormalization";
-    constexpr std::string_view kWeight = ".weight";
-    if (!out.modules || out.modules->empty() || !absorbed || !weight.ends_with(kWeight)) continue;
-    out.modules->back() = weight.substr(0, weight.size() - kWeight.size());
-  }
-  return out;
-}
-
 /// The value of a Constant.
 Tensor constant_of(const ops::OnnxAttributes& attributes) {
   for (const auto& [name, a] : attributes) {
@@ -124,23 +85,36 @@ Tensor constant_of(const ops::OnnxAttributes& attributes) {
 void Lowering::read_initializers(const onnx::GraphProto& graph, Scope& scope) {
   for (const auto& tensor : graph.initializer()) {
     if (tensor.name().empty()) fail_user("an initializer has no name");
-    scope.bind(tensor.name(), {.ref = {}, .known = {}, .initializer = &tensor});
+    FileValue value;
+    value.initializer = &tensor;
+    describe_weight(tensor.name(), value);
+    scope.bind(tensor.name(), std::move(value));
   }
   if (graph.sparse_initializer_size() > 0) {
     fail_unsupported("sparse initializers ({})", graph.sparse_initializer(0).values().name());
   }
 }
 
+/// What the nodes that read a weight of the file's graph say of it.
+void Lowering::describe_weight(const std::string& name, FileValue& value) const {
+  value.of_layer = layer_weights_.contains(name) && !is_made_up(name);
+  if (const auto turned = turned_weights_.find(name); turned != turned_weights_.end()) {
+    value.turned_from = turned->second;
+  }
+}
+
 /// A weight in a Constant node. False: the node holds none.
 bool Lowering::bind_weight(const onnx::NodeProto& node, Scope& scope) {
   if (scope.outer != nullptr || scope.arguments != nullptr) return false;
-  if (!constant_weights_.contains(node.output(0)) || node.attribute_size() != 1) return false;
+  if (!layer_weights_.contains(node.output(0)) || node.attribute_size() != 1) return false;
   const auto& a = node.attribute(0);
   if (a.name() != "value" || !a.has_t()) return false;
   FileValue value;
   value.initializer = &a.t();
+  describe_weight(node.output(0), value);
   if (values_.foldable(value)) return false;
   value.copied_as = node.output(0);
+  value.of_constant = true;
   scope.bind(node.output(0), std::move(value));
   ++report_.operators[node.op_type()].folded;
   return true;
@@ -151,7 +125,7 @@ void Lowering::drop_empty_bias(const onnx::NodeProto& node, Inputs& in) const {
   const std::string& op = node.op_type();
   const bool layer = op == "Conv" || op == "ConvTranspose" || op == "Gemm";
   if (!layer || in.size() != 3 || in[2] == nullptr) return;
-  if (!constant_weights_.contains(node.input(2)) || in[2]->initializer == nullptr) return;
+  if (!in[2]->of_constant) return;
   const Tensor bias = file_.tensor(*in[2]->initializer);
   for (int64_t i = 0; i < bias.elements(); ++i) {
     if (bias.at(i) != 0) return;
@@ -172,6 +146,7 @@ std::vector<Tensor> Lowering::sizes_as_numbers(const onnx::NodeProto& node,
                                                const Inputs& in) {
   const CallView view(draft_, values_, node, attributes, in, 0);
   const Dims sizes = view.sizes(0);
+  if (in[0]->ref) draft_.asked_for_sizes(*in[0]->ref);
   const auto rank = static_cast<int64_t>(sizes.size());
   const auto place = [&](int64_t at) {
     return std::clamp<int64_t>(at < 0 ? at + rank : at, 0, rank);
@@ -362,9 +337,10 @@ Model Lowering::run() {
   const onnx::GraphProto& graph = file_.proto->graph();
   Scope scope;
   scope.opset = default_opset(file_.proto->opset_import());
+  layer_weights_ = layer_weights(graph);
+  turned_weights_ = turned_weights(graph);
   read_initializers(graph, scope);
   bind_inputs(scope);
-  constant_weights_ = constant_weights(graph);
   lower_nodes(graph.node(), scope);
   std::vector<std::pair<std::string, Ref>> outputs;
   for (const auto& output : graph.output()) {

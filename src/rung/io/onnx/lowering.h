@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "rung/io/onnx/draft.h"
@@ -35,6 +36,7 @@ class Lowering {
 
   void bind_inputs(Scope& scope);
   void read_initializers(const onnx::GraphProto& graph, Scope& scope);
+  void describe_weight(const std::string& name, FileValue& value) const;
   void lower_nodes(const Nodes& nodes, Scope& scope);
   void lower_node(const onnx::NodeProto& node, Scope& scope);
   bool bind_weight(const onnx::NodeProto& node, Scope& scope);
@@ -69,7 +71,8 @@ class Lowering {
   OnnxReport& report_;
   Draft draft_;
   FileValues values_;
-  std::unordered_set<std::string> constant_weights_;  ///< of the file's graph
+  std::unordered_set<std::string> layer_weights_;  ///< of the file's graph
+  std::unordered_map<std::string, std::string> turned_weights_;
   size_t walked_ = 0;  ///< nodes, those of loops and functions each time
 };
 

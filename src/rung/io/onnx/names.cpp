@@ -154,6 +154,11 @@ std::optional<std::vector<std::string>> modules_of_scopes(std::string_view scope
   return std::vector<std::string>(items.begin() + 1, items.end() - 1);
 }
 
+std::string module_of(const NodeOrigin& node) {
+  if (node.modules) return node.modules->empty() ? "" : node.modules->back();
+  return node.name.find('/') == std::string::npos ? "" : parse(node.name, node.op).module;
+}
+
 std::vector<std::string> layer_names(const std::vector<NodeOrigin>& nodes) {
   std::vector<Path> paths;
   Calls calls;
@@ -163,7 +168,8 @@ std::vector<std::string> layer_names(const std::vector<NodeOrigin>& nodes) {
     paths.push_back(node.modules ? Path{calls.enter(*node.modules), in_small_letters(node.op), true}
                                  : parse(node.name, node.op));
     if (paths.back().counted && !node.called.empty()) paths.back().own = node.called;
-    const std::string& module = paths.back().module;
+    std::string& module = paths.back().module;
+    if (!node.part.empty()) module += (module.empty() ? "" : ".") + node.part;
     ++members[module];
     for (auto dot = module.find('.'); dot != std::string::npos; dot = module.find('.', dot + 1)) {
       blocks.insert(module.substr(0, dot));

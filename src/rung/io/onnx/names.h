@@ -22,7 +22,13 @@ struct NodeOrigin {
   /// Paths of the modules around it, the outermost first (layer1, layer1.0, layer1.0.conv1), as
   /// PyTorch's exporter of torch.export's programs writes them.
   std::optional<std::vector<std::string>> modules = {};
+  /// The part of its module whose weight it reads, though that part is not called: attention's
+  /// out_proj.
+  std::string part = {};
 };
+
+/// The path of the module that a node belongs to; empty: the whole network, or none is known.
+std::string module_of(const NodeOrigin& node);
 
 /// The modules that an entry `pkg.torch.onnx.name_scopes` of a node's metadata lists:
 ///   ['', 'layer1', 'layer1.0', 'add_15'] -> layer1, layer1.0

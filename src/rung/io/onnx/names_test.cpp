@@ -74,6 +74,16 @@ TEST(OnnxNames, ReadTheModulesOfScopes) {
   }
 }
 
+TEST(OnnxNames, OfAPartThatItsModuleReads) {
+  NodeOrigin older{"/attention/Gemm", "Gemm"};
+  NodeOrigin newer = within("Gemm", "['', 'attention', 'linear_1']");
+  older.part = newer.part = "out_proj";
+  EXPECT_EQ(layer_names({{"/attention/Softmax", "Softmax"}, older}),
+            (Names{"attention.softmax", "attention.out_proj"}));
+  EXPECT_EQ(layer_names({within("Softmax", "['', 'attention', 'softmax']"), newer}),
+            (Names{"attention.softmax", "attention.out_proj"}));
+}
+
 TEST(OnnxNames, WithoutAPathStayAsTheyAre) {
   EXPECT_EQ(layer_names({{"Conv_0", "Conv"}, {"", "Relu"}}), (Names{"conv_0", ""}));
 }

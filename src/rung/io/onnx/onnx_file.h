@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 
 #include "rung/ops/onnx.h"
@@ -17,6 +18,9 @@ struct OnnxFile {
   std::filesystem::path folder;             ///< external data lies within
   /// The graph's initializers, each read once; null where `proto` holds all numbers.
   std::shared_ptr<OnnxWeights> weights;
+  /// Its matrices that were turned round (turned_weights).
+  std::shared_ptr<std::map<const onnx::TensorProto*, Tensor>> turned =
+      std::make_shared<std::map<const onnx::TensorProto*, Tensor>>();
 
   /// A tensor of the model, a part of `proto`. Initializers are read from the file when first asked
   /// for, and share memory ever after; external ones view the mapped file. Throws a user error that

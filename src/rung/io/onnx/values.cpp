@@ -4,6 +4,7 @@
 
 #include "rung/base/text.h"
 #include "rung/io/onnx/names.h"
+#include "rung/io/onnx/turned_weights.h"
 
 namespace rung::onnx_import {
 
@@ -37,8 +38,8 @@ bool FileValues::foldable(const FileValue& value) const {
   if (value.arranged) return false;
   if (value.initializer == nullptr) return !value.known.empty();
   const auto& sizes = value.initializer->dims();
-  const bool single =
-      std::all_of(sizes.begin(), sizes.end(), [](int64_t size) { return size == 1; });
+  const bool single = !value.of_layer && std::all_of(sizes.begin(), sizes.end(),
+                                                     [](int64_t size) { return size == 1; });
   const auto dtype = ops::dtype_from_onnx(value.initializer->data_type());
   return single || (dtype && !is_floating(*dtype));
 }
@@ -75,6 +76,16 @@ Ref FileValues::ref(FileValue& value, bool buffer) const {
   value.ref =
       draft_.numbers(dims, numbers[0].shape().empty(), numbers[0].dtype(), {}, "a tensor of sizes");
   return *value.ref;
+}
+
+std::optional<Ref> FileValues::turned_ref(FileValue& value) const {
+  if (value.turned_from.empty() || value.ref) return std::nullopt;
+  if (value.turned) return value.turned;
+  const auto dtype = ops::dtype_from_onnx(value.initializer->data_type());
+  if (!dtype || !is_floating(*dtype)) return std::nullopt;
+  value.turned = draft_.weight(turned(file_, *value.initializer), plain_name(value.turned_from),
+                               "weight", false);
+  return value.turned;
 }
 
 }  // namespace rung::onnx_import

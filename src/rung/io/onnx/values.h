@@ -22,6 +22,11 @@ struct FileValue {
   /// What an Identity calls a weight: one of its own with the same numbers. (PyTorch's exporter
   /// writes weights with equal numbers once, and what trains apart must not stay equal.)
   std::string copied_as = {};
+  bool of_constant = false;  ///< a weight in a Constant node
+  bool of_layer = false;     ///< a layer's weight, though it may be a single number
+  /// What PyTorch calls the weight of which this is the transpose; empty: it is none.
+  std::string turned_from = {};
+  std::optional<ops::Ref> turned = {};  ///< that weight in the draft
   /// Numbers of weights that nodes have only arranged: in the draft by `ref`, so that training
   /// moves them, and as numbers for an operator that wants to know its weights.
   std::function<std::vector<Tensor>()> arranged = nullptr;
@@ -69,6 +74,8 @@ class FileValues {
   /// Numbers that no training moves: whole ones, single ones, and what nodes made of such.
   bool foldable(const FileValue& value) const;
   ops::Ref ref(FileValue& value, bool buffer = false) const;
+  /// The weight that an exporter has turned round, as the layer has it; nothing where it is none.
+  std::optional<ops::Ref> turned_ref(FileValue& value) const;
 
  private:
   const OnnxFile& file_;

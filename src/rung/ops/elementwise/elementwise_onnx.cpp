@@ -22,6 +22,24 @@ OnnxResult binary(OnnxCall& call) {
   return {call.binary(Fn, a, second(call, a))};
 }
 
+/// x Wᵀ + bias as one layer, where that is what the two make.
+std::optional<Ref> linear_with_bias(OnnxCall& call, Ref product, Ref bias) {
+  const Maker layer = call.maker_of(product);
+  if (!std::holds_alternative<Linear>(layer.op) || layer.inputs.size() != 2) return std::nullopt;
+  const TensorType& type = call.type(bias);
+  const bool fits = std::holds_alternative<Param>(call.maker_of(bias).op) && type.rank() == 1 &&
+                    type.shape[0] == call.type(product).shape.back();
+  if (!fits) return std::nullopt;
+  return call.add(Linear{}, {layer.inputs[0], layer.inputs[1], bias});
+}
+
+OnnxResult add(OnnxCall& call) {
+  const Ref a = call.tensor(0), b = second(call, a);
+  if (const auto layer = linear_with_bias(call, a, b)) return {*layer};
+  if (const auto layer = linear_with_bias(call, b, a)) return {*layer};
+  return {call.binary(BinaryFn::kAdd, a, b)};
+}
+
 /// An ATen operator of two tensors that keeps the sizes of their broadcast.
 Ref aten_binary(OnnxCall& call, const char* schema, Ref a, Ref b) {
   // The sum has the broadcast's sizes, which the result then is like; it costs a pass, and only
@@ -106,7 +124,7 @@ OnnxResult shift(OnnxCall& call) {
 }
 
 constexpr OnnxEntry kElementwiseRules[] = {
-    {"Add", binary<BinaryFn::kAdd>},
+    {"Add", add},
     {"Sub", binary<BinaryFn::kSub>},
     {"Mul", binary<BinaryFn::kMul>},
     {"Div", div},

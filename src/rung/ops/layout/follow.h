@@ -13,6 +13,10 @@ Ref reshape_to(ImportCall& call, Ref x, Dims from, const Dims& to);
 /// Axis `axis` of x in parts of these sizes, of which one may vary.
 Ref split_axis(ImportCall& call, Ref x, size_t axis, const Dims& parts);
 
+/// x with axis `axis` as parts of these sizes, where it was flattened from them and nothing since
+/// has mixed its places: what was done to x, on what was not flattened.
+std::optional<Ref> unflattened(ImportCall& call, Ref x, size_t axis, const Dims& parts);
+
 /// x with its axes of one spread to these sizes, and new axes in front.
 Ref broadcast_to(ImportCall& call, Ref x, const Dims& sizes);
 

@@ -82,12 +82,23 @@ Sizes counting(size_t count) {
   return out;
 }
 
-/// [N, T, F] -> [N, h, w, F], or [N, F, T] -> [N, F, h, w], where h and w are another map's.
-std::optional<Ref> tokens_to_map(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
+int64_t count_varying(const Dims& sizes) {
+  return std::count_if(sizes.begin(), sizes.end(), [](const Dim& size) { return size.varies(); });
+}
+
+/// The map of which h and w are those of tokens, [N, T, F] or [N, F, T].
+std::optional<Like> map_of_tokens(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
   if (call.type(x).rank() != 3 || axis == 0 || parts.size() != 2) return std::nullopt;
-  const auto like = call.find_like(parts);
+  auto like = call.find_like(parts);
   if (!like || call.type(like->tensor).rank() != 4 || like->axes != Sizes{2, 3})
     return std::nullopt;
+  return like;
+}
+
+/// [N, T, F] -> [N, h, w, F], or [N, F, T] -> [N, F, h, w], where h and w are another map's.
+std::optional<Ref> tokens_to_map(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
+  const auto like = map_of_tokens(call, x, axis, parts);
+  if (!like) return std::nullopt;
   if (axis == 2) x = call.add(Transpose{.order = {0, 2, 1}}, {x});
   const Ref map = call.add(TokensToMap{}, {x, like->tensor});
   return axis == 2 ? map : call.add(Transpose{.order = {0, 2, 3, 1}}, {map});
@@ -116,13 +127,26 @@ std::optional<Sizes> moved_one(const Dims& from, const Dims& to) {
   return order;
 }
 
+/// The sizes of a group's axes in the result.
+Dims parts_of(const Group& group, const Dims& to) {
+  return {to.begin() + static_cast<int64_t>(group.to_begin),
+          to.begin() + static_cast<int64_t>(group.to_end)};
+}
+
+/// x before an axis was flattened that is to be cut into several sizes that vary: no op of rung's
+/// does that, but for those of a map.
+std::optional<Ref> before_flatten(ImportCall& call, Ref x, const Group& group, const Dims& to) {
+  const Dims parts = parts_of(group, to);
+  if (group.from_end - group.from_begin != 1 || count_varying(parts) < 2) return std::nullopt;
+  if (map_of_tokens(call, x, group.from_begin, parts)) return std::nullopt;
+  return unflattened(call, x, group.from_begin, parts);
+}
+
 }  // namespace
 
 Ref split_axis(ImportCall& call, Ref x, size_t axis, const Dims& parts) {
   const size_t rank = call.type(x).rank();
-  const auto varying =
-      std::count_if(parts.begin(), parts.end(), [](const Dim& part) { return part.varies(); });
-  if (varying > 1) {
+  if (count_varying(parts) > 1) {
     if (const auto map = tokens_to_map(call, x, axis, parts)) return *map;
     call.fix(parts);
   }
@@ -164,6 +188,12 @@ Ref reshape_to(ImportCall& call, Ref x, Dims from, const Dims& to) {
                             .last = static_cast<int64_t>(group.from_end) - 1},
                     {x});
   }
+  for (const Group& group : groups) {
+    if (!equal(from, to, group)) continue;
+    if (const auto y = before_flatten(call, x, group, to)) {
+      return reshape_to(call, *y, call.sizes_of(*y), to);
+    }
+  }
   if (const auto shape = simple_shape(from, to)) return call.add(Reshape{.shape = *shape}, {x});
   for (size_t i = groups.size(); i-- > 0;) {  // from the back, so that places stay valid
     const Group& group = groups[i];
@@ -174,9 +204,7 @@ Ref reshape_to(ImportCall& call, Ref x, Dims from, const Dims& to) {
                            .last = static_cast<int64_t>(group.from_end) - 1},
                    {x});
     }
-    const auto begin = to.begin();
-    const Dims parts(begin + static_cast<int64_t>(group.to_begin),
-                     begin + static_cast<int64_t>(group.to_end));
+    const Dims parts = parts_of(group, to);
     if (parts.size() > 1) x = split_axis(call, x, group.from_begin, parts);
   }
   return x;

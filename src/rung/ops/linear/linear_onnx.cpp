@@ -33,7 +33,26 @@ OnnxResult gemm(OnnxCall& call) {
   return {bias ? call.binary(BinaryFn::kAdd, y, scaled(call, call.tensor(2), beta)) : y};
 }
 
-OnnxResult matmul(OnnxCall& call) { return {call.add(MatMul{}, {call.tensor(0), call.tensor(1)})}; }
+/// The weight [O, I] of which this is the transpose.
+std::optional<Ref> transposed_weight(OnnxCall& call, Ref ref) {
+  const Maker made = call.maker_of(ref);
+  const auto* transpose = std::get_if<Transpose>(&made.op);
+  if (transpose == nullptr || transpose->order != Sizes{1, 0}) return std::nullopt;
+  const Maker from = call.maker_of(made.inputs[0]);
+  if (!std::holds_alternative<Param>(from.op)) return std::nullopt;
+  return made.inputs[0];
+}
+
+// What PyTorch writes of a linear layer on more than two axes is that layer again.
+OnnxResult matmul(OnnxCall& call) {
+  const Ref x = call.tensor(0);
+  auto weight = call.turned_weight(1);
+  if (!weight && is_floating(call.type(x).dtype)) {
+    weight = transposed_weight(call, call.tensor(1));
+  }
+  if (weight) return {call.add(Linear{}, {x, *weight})};
+  return {call.add(MatMul{}, {x, call.tensor(1)})};
+}
 
 OnnxResult einsum(OnnxCall& call) {
   std::string equation;

@@ -1,4 +1,4 @@
-#include "rung/io/onnx/constant_weights.h"
+#include "rung/io/onnx/layer_weights.h"
 
 #include <algorithm>
 #include <array>
@@ -42,6 +42,9 @@ bool has_bias_behind(std::string_view op) {
 class Search {
  public:
   explicit Search(const onnx::GraphProto& graph) {
+    for (const auto& tensor : graph.initializer()) {
+      if (tensor.dims_size() > 0) initializers_.insert(tensor.name());
+    }
     for (const auto& node : graph.node()) {
       for (const auto& output : node.output()) makers_.emplace(output, &node);
     }
@@ -70,20 +73,23 @@ class Search {
   }
   void take(std::string value) {
     const auto* node = maker(value);
+    if (initializers_.contains(value)) found.insert(value);
     for (size_t steps = 0; node != nullptr && steps < makers_.size(); ++steps) {
       if (node->op_type() == "Constant") found.insert(value);
       if (!arranges(node->op_type()) || node->input_size() == 0) return;
       value = node->input(0);
       node = maker(value);
+      if (initializers_.contains(value)) found.insert(value);
     }
   }
 
   std::unordered_map<std::string, const onnx::NodeProto*> makers_;
+  std::unordered_set<std::string> initializers_;
 };
 
 }  // namespace
 
-std::unordered_set<std::string> constant_weights(const onnx::GraphProto& graph) {
+std::unordered_set<std::string> layer_weights(const onnx::GraphProto& graph) {
   return Search(graph).found;
 }
 
