@@ -77,11 +77,12 @@ def random_statistics(network):
             parameter.data.normal_(0, 0.02)
 
 
-def export(name, sets, path, opset=17):
+def torchvision_network(name):
+    """With random weights, in evaluation. Segmentation networks give a tuple instead of a dictionary."""
     import torch
     import torchvision
 
-    class Results(torch.nn.Module):  # segmentation networks give a dictionary
+    class Results(torch.nn.Module):
         def __init__(self, network):
             super().__init__()
             self.network = network
@@ -90,31 +91,40 @@ def export(name, sets, path, opset=17):
             return tuple(self.network(x).values())
 
     torch.manual_seed(SEED)
-    module = torchvision.models
     segments = "deeplab" in name or "fcn_" in name or "lraspp" in name
     arguments = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     if name == "googlenet":
         arguments["aux_logits"] = False
     if segments:
         arguments["weights_backbone"] = None
-    network = module.get_model(name, weights=None, **arguments).eval()
+    network = torchvision.models.get_model(name, weights=None, **arguments).eval()
     random_statistics(network)
+    return Results(network).eval() if segments else network
+
+
+def torchvision_names():
+    try:
+        import torchvision as tv
+    except ImportError:
+        return []
+    return [name for module in (tv.models, tv.models.segmentation) for name in tv.models.list_models(module=module)]
+
+
+def export(name, sets, path, opset=17):
+    import torch
+
+    network = torchvision_network(name)
     free = {axis: label for axis, label in enumerate(["batch", "", "height", "width"])
             if label and len({shapes[0][axis] for shapes in sets}) > 1}
-    torch.onnx.export(Results(network) if segments else network, torch.randn(sets[0][0]), str(path),
+    torch.onnx.export(network, torch.randn(sets[0][0]), str(path),
                       opset_version=opset, input_names=["input"], dynamic_axes={"input": free})
 
 
 def torchvision():
-    try:
-        import torchvision as tv
-    except ImportError:
-        return
-    for module in (tv.models, tv.models.segmentation):
-        for name in tv.models.list_models(module=module):
-            sets = [[shape] for shape in sizes_of(name)]
-            yield Network(f"torchvision:{name}", lambda path, name=name, sets=sets: export(name, sets, path),
-                          sets, quick=name in QUICK, heavy=name in HEAVY)
+    for name in torchvision_names():
+        sets = [[shape] for shape in sizes_of(name)]
+        yield Network(f"torchvision:{name}", lambda path, name=name, sets=sets: export(name, sets, path),
+                      sets, quick=name in QUICK, heavy=name in HEAVY)
 
 
 # --- trained ones, of others
