@@ -86,6 +86,24 @@ class Constants(nn.Module):
         return y * weight + self.scale
 
 
+class Mask(nn.Module):
+    """A mask that is written region by region, as Swin makes one for its windows."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(80, 80)
+
+    def forward(self, x):
+        bias = self.fc.bias.clone()
+        bias[20:40].zero_()
+        mask = x.new_zeros((80, 80))
+        for count, rows in enumerate((slice(0, 30), slice(30, -7), slice(-7, None))):
+            mask[rows, 5 : -count - 1] = count + 1
+        mask = mask - mask[:1]
+        y = nn.functional.linear(x, self.fc.weight, bias)
+        return y + mask.masked_fill(mask != 0, -3.0)
+
+
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
@@ -117,6 +135,8 @@ if __name__ == "__main__":
     save("decoder", Decoder(), pictures, {"x": [0, 2, 3]})
     vectors = [{"x": torch.randn(size)} for size in ((2, 6), (7, 6), (3, 6))]
     save("constants", Constants(), vectors, {"x": [0]})
+    squares = [{"x": torch.randn(size)} for size in ((2, 80, 80), (3, 80, 80), (1, 80, 80))]
+    save("mask", Mask(), squares, {"x": [0]})
     words = [{"words": torch.randint(0, 20, size)} for size in ((2, 9), (3, 7), (5, 11))]
     save("attention", Attention(), words, {"words": [0, 1]})
     save("attention_core", Attention(), words, {"words": [0, 1]}, decompose=True)

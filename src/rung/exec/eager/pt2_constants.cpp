@@ -48,7 +48,8 @@ bool makes_tensor(const std::string& name) {
 
 class Search {
  public:
-  explicit Search(const json& graph) : nodes_(field(graph, "nodes", "the program")) {
+  Search(const json& graph, const std::set<std::string>& given)
+      : given_(given), nodes_(field(graph, "nodes", "the program")) {
     for (const auto& node : nodes_) {
       Reads reads, made;
       if (is_set(node, "inputs")) {
@@ -62,13 +63,30 @@ class Search {
     }
   }
 
+  std::map<const json*, const json*> slices() const {
+    std::map<const json*, const json*> out;
+    for (const auto& node : nodes_) {
+      if (!writes(node) || reads_.at(&node).tensors.empty()) continue;
+      const std::string& view = reads_.at(&node).tensors.front();
+      const auto slice = makers_.find(view);
+      if (slice == makers_.end() || operator_of(*slice->second) != "slice") continue;
+      const std::string& whole = reads_.at(slice->second).tensors.at(0);
+      const auto copy = makers_.find(whole);
+      if (copy == makers_.end() || operator_of(*copy->second) != "clone") continue;
+      if (readers(view) == Nodes{&node} && readers(whole, &node) == Nodes{slice->second}) {
+        out[&node] = slice->second;
+      }
+    }
+    return out;
+  }
+
   Nodes run() {
     for (const auto& node : nodes_) {
-      const std::string name = operator_of(node);
-      if (!name.ends_with('_') || name.ends_with("__")) continue;
+      if (!writes(node)) continue;
       if (const json* made = origin(node)) writers_[&node] = made;
     }
     for (const auto& [writer, made] : writers_) made_.insert(made);
+    if (made_.empty()) return {};
     while (true) {  // one into which something else is written is no constant
       const Nodes constants = follow();
       const auto other = std::find_if(writers_.begin(), writers_.end(), [&](const auto& writer) {
@@ -94,22 +112,40 @@ class Search {
     return nullptr;
   }
 
-  /// The nodes that read nothing but what those in `made_` made.
+  static bool writes(const json& node) {
+    const std::string name = operator_of(node);
+    return name.ends_with('_') && !name.ends_with("__");
+  }
+
+  /// The nodes that read nothing but constants and what those in `made_` made.
   Nodes follow() const {
     Nodes out;
+    const auto is_constant = [&](const std::string& name) {
+      const auto maker = makers_.find(name);
+      return maker == makers_.end() ? given_.contains(name) : out.contains(maker->second);
+    };
     for (const auto& node : nodes_) {
       const Reads& reads = reads_.at(&node);
-      const bool all =
-          !reads.tensors.empty() && !reads.sizes &&
-          std::all_of(reads.tensors.begin(), reads.tensors.end(), [&](const auto& name) {
-            const auto maker = makers_.find(name);
-            return maker != makers_.end() && out.contains(maker->second);
-          });
-      if (all || made_.contains(&node)) out.insert(&node);
+      bool constant = !reads.tensors.empty() && !reads.sizes &&
+                      std::all_of(reads.tensors.begin(), reads.tensors.end(), is_constant);
+      if (writes(node)) constant = constant && writers_.contains(&node);
+      if (constant || made_.contains(&node)) out.insert(&node);
     }
     return out;
   }
 
+  /// The nodes that read a tensor, those before `end` where it is given.
+  Nodes readers(const std::string& name, const json* end = nullptr) const {
+    Nodes out;
+    for (const auto& node : nodes_) {
+      if (&node == end) break;
+      const auto& read = reads_.at(&node).tensors;
+      if (std::find(read.begin(), read.end(), name) != read.end()) out.insert(&node);
+    }
+    return out;
+  }
+
+  const std::set<std::string>& given_;
   const json& nodes_;
   std::map<std::string, const json*> makers_;
   std::map<const json*, Reads> reads_;
@@ -119,6 +155,12 @@ class Search {
 
 }  // namespace
 
-Nodes written_constants(const json& graph) { return Search(graph).run(); }
+Nodes written_constants(const json& graph, const std::set<std::string>& given) {
+  return Search(graph, given).run();
+}
+
+std::map<const json*, const json*> slice_writes(const json& graph) {
+  return Search(graph, {}).slices();
+}
 
 }  // namespace rung::pt2

@@ -60,7 +60,8 @@ class ExportedPt2 : public testing::PythonFiles<ExportedPt2> {
 };
 
 TEST_F(ExportedPt2, GivesPythonsValuesAtSizesThatWereNotExported) {
-  for (const char* name : {"decoder", "constants", "attention", "attention_core", "recurrent"}) {
+  for (const char* name :
+       {"decoder", "constants", "attention", "attention_core", "recurrent", "mask"}) {
     expect_same(name);
   }
 }

@@ -33,8 +33,7 @@ class Loader {
   Loader(pt2::Archive archive, const TorchScriptOptions& options)
       : archive_(std::move(archive)),
         module_(pt2::field(archive_.program, "graph_module", "the program")),
-        graph_(pt2::field(module_, "graph", "the program")),
-        constants_(pt2::written_constants(graph_)) {
+        graph_(pt2::field(module_, "graph", "the program")) {
     if (!options.numbers.empty() || !options.part.empty()) {
       fail_user("numbers and parts can be given for TorchScript alone");
     }
@@ -55,6 +54,7 @@ class Loader {
       set_example(name.empty() ? only_input(names, shape) : name, shape);
     }
     add_modules();
+    special_ = {pt2::written_constants(graph_, constants_), pt2::slice_writes(graph_)};
   }
 
   Model load() {
@@ -145,6 +145,7 @@ class Loader {
       source_.constants.push_back(value);
     }
     fixed_[argument] = value;
+    constants_.insert(argument);
   }
 
   void add_user_input(const json& argument) {
@@ -221,14 +222,15 @@ class Loader {
       }
       values[inputs_[i].name] = in[i];
     }
-    pt2::run(graph_, values, constants_);
+    pt2::run(graph_, values, special_);
     return pt2::results(results_, values);
   }
 
   pt2::Archive archive_;
   const json& module_;
   const json& graph_;
-  std::set<const json*> constants_;  ///< the nodes that make constants
+  std::set<std::string> constants_;       ///< inputs of the program that are
+  pt2::Special special_;
   std::vector<Input> inputs_;
   std::vector<json> results_;
   tracing::Source source_;

@@ -1,5 +1,7 @@
 #include "rung/exec/eager/pt2_run.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "rung/base/error.h"
@@ -98,6 +100,9 @@ void run_node(const json& node, Values& values) {
     for (const auto& input : field(node, "inputs", what)) {
       arguments.push_back(value_of(field(input, "arg", what), values, what));
     }
+    for (const auto& argument : arguments) {
+      if (argument.isTensor()) tracing::announce_sizes_of(argument.toTensor());
+    }
     results = symbolic->call(arguments, what);
   } else {
     results = call_operator(target, node, values, what);
@@ -107,6 +112,41 @@ void run_node(const json& node, Values& values) {
     fail_user("{} gives {} results, and the program says {}", what, results.size(), outputs.size());
   }
   for (size_t i = 0; i < outputs.size(); ++i) assign(outputs[i], results[i], values, what);
+}
+
+/// A whole number among a node's arguments.
+int64_t number_of(const json& node, const std::string& name, int64_t fallback, const Values& values,
+                  const std::string& what) {
+  for (const auto& input : field(node, "inputs", what)) {
+    if (!is_set(input, "name") || input.at("name") != name) continue;
+    const c10::IValue value = value_of(field(input, "arg", what), values, what);
+    return value.isNone() ? fallback : value.toInt();
+  }
+  return fallback;
+}
+
+/// Runs a node that writes into a slice, on a slice of its own; the tensor that was sliced is put
+/// together anew.
+void write_slice(const json& node, const json& slice, Values& values) {
+  const std::string what = describe(slice, text(slice, "target", "a node"));
+  const auto output = [&](const json& of) {
+    return text(*member(field(of, "outputs", what).at(0), what).second, "name", what);
+  };
+  const std::string view = output(slice);
+  const auto& self = field(field(slice, "inputs", what).at(0), "arg", what);
+  const std::string whole = text(*member(self, what).second, "name", what);
+  const at::Tensor before = look_up(values, whole, what).toTensor();
+  const at::Tensor part = look_up(values, view, what).toTensor();
+  if (number_of(slice, "step", 1, values, what) != 1) return run_node(node, values);
+  const int64_t axis = number_of(slice, "dim", 0, values, what), size = before.size(axis);
+  int64_t begin = number_of(slice, "start", 0, values, what);
+  begin = std::clamp<int64_t>(begin < 0 ? begin + size : begin, 0, size);
+  const int64_t end = begin + part.size(axis);
+  values[view] = part.clone();
+  run_node(node, values);
+  values[whole] = at::cat({before.slice(axis, 0, begin), values[view].toTensor(),
+                           before.slice(axis, end, size)},
+                          axis);
 }
 
 /// "L['self'].layer1[0].conv1", "layer1.0.conv1@1" -> "layer1.0.conv1"
@@ -122,7 +162,7 @@ std::optional<std::string> plain_path(std::string path) {
   }
   if (out.starts_with(".")) out.erase(0, 1);
   const bool plain = std::all_of(out.begin(), out.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '_' || c == '.';
+    return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
   });
   if (!plain || out.ends_with(".") || out.find("..") != std::string::npos) return std::nullopt;
   return out;
@@ -147,13 +187,18 @@ std::vector<std::pair<std::string, std::string>> modules_of(const json& node) {
   return out;
 }
 
-void run(const json& graph, Values& values, const std::set<const json*>& untraced) {
+void run(const json& graph, Values& values, const Special& special) {
   const auto& nodes = field(graph, "nodes", "the program");
   if (!nodes.is_array()) fail_user("the program's nodes are no list");
   for (const auto& node : nodes) {
     std::optional<tracing::Untraced> unseen;
-    if (untraced.contains(&node)) unseen.emplace();
-    run_node(node, values);
+    if (special.untraced.contains(&node)) unseen.emplace();
+    const auto slice = special.slice_writes.find(&node);
+    if (slice != special.slice_writes.end() && !unseen) {
+      write_slice(node, *slice->second, values);
+    } else {
+      run_node(node, values);
+    }
   }
 }
 

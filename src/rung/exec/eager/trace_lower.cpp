@@ -79,14 +79,17 @@ void Lowering::bind(ValueId id, Ref ref) {
   }
 }
 
-/// Values with an axis of one of these sizes, one that varies where there is such, latest first.
+/// Values with an axis of one of these sizes, one that varies where there is such: those whose sizes
+/// the function asked for (what has a size by chance may lie within a layer), then the latest.
 std::vector<ValueId> Lowering::values_with(const Dims& sizes) const {
   if (sizes.empty()) return {};
   const auto varying =
       std::find_if(sizes.begin(), sizes.end(), [](const Dim& size) { return size.varies(); });
   const auto found = axes_.find((varying == sizes.end() ? sizes.front() : *varying).seen);
   if (found == axes_.end()) return {};
-  return {found->second.rbegin(), found->second.rend()};
+  std::vector<ValueId> out(found->second.rbegin(), found->second.rend());
+  std::stable_partition(out.begin(), out.end(), [&](ValueId id) { return traced(id).asked; });
+  return out;
 }
 
 /// Those of the trace, or for what a rule made on its way what its op says.

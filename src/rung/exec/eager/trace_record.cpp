@@ -37,6 +37,12 @@ c10::IValue constant_list(const std::vector<c10::IValue>& elements, const c10::T
   return list_of<int64_t>(elements);
 }
 
+/// The values of the graph that is being recorded whose sizes the function asked for.
+std::set<size_t>& asked_for_sizes() {
+  thread_local std::set<size_t> values;
+  return values;
+}
+
 /// Turns LibTorch's graph into a record.
 class Reader {
  public:
@@ -60,6 +66,7 @@ class Reader {
       traced.type = type->scalarType().value_or(at::kFloat);
       if (const auto sizes = type->sizes().concrete_sizes()) traced.sizes = *sizes;
     }
+    traced.asked = asked_for_sizes().contains(value.unique());
     out_.values.push_back(std::move(traced));
     return static_cast<ValueId>(out_.values.size()) - 1;
   }
@@ -238,6 +245,7 @@ Record record(const TraceFunction& run, const std::vector<at::Tensor>& inputs,
     return results;
   };
   const auto no_name = [](const at::Tensor&) { return std::string(); };
+  asked_for_sizes().clear();
   try {
     const auto state = jit::tracer::trace(std::move(stack), traced, no_name).first;
     Reader(*state->graph, out).read();
@@ -254,6 +262,13 @@ void announce_module(const std::optional<std::string>& path) {
   auto scope = c10::make_intrusive<jit::Scope>();
   if (path) scope = scope->push(c10::Symbol::scope("=" + *path));  // "=", for a path may be empty
   state->graph->set_current_scope(scope);
+}
+
+void announce_sizes_of(const at::Tensor& tensor) {
+  const auto state = jit::tracer::getTracingState();
+  if (state != nullptr && state->hasValue(tensor)) {
+    asked_for_sizes().insert(state->getValue(tensor)->unique());
+  }
 }
 
 Untraced::Untraced() : state_(jit::tracer::getTracingState()) {

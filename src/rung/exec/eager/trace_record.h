@@ -24,6 +24,7 @@ struct TracedValue {
   at::ScalarType type = at::kFloat;
   Shape sizes;
   at::Tensor constant;  ///< defined where the value was neither given nor computed
+  bool asked = false;   ///< the function asked for its sizes
 };
 
 /// An argument of a call: a tensor, a list of tensors (some may be missing), or anything else.
@@ -63,6 +64,9 @@ Record record(const TraceFunction& run, const std::vector<at::Tensor>& inputs,
 
 /// Tells a recording that is under way which module calls the next operators; none: nobody knows.
 void announce_module(const std::optional<std::string>& path);
+
+/// Tells a recording that is under way that the function asks for the sizes of this tensor.
+void announce_sizes_of(const at::Tensor& tensor);
 
 /// Keeps a recording that is under way from what is called while this lives: its results are
 /// constants there.

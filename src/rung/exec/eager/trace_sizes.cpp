@@ -147,12 +147,13 @@ void TracedSizes::probe_together() {
 bool TracedSizes::probe(Symbol symbol) {
   // A near size and a far, odd ones at every level of a pyramid: they tell "twice as large" from
   // "as large as that one", and a half from the number that it is. Others where neither fits.
-  constexpr size_t kFirst = 2;
+  // Of a batch the nearest tells as much, and costs less.
+  const size_t first = symbol.batch ? 1 : 2;
   const auto sizes = symbol.to_try();
   std::vector<Probe> found;
   bool differs = false;
   for (; symbol.tried < sizes.size(); ++symbol.tried) {
-    if (symbol.tried >= kFirst && (!found.empty() || symbol.size == 1)) break;
+    if (symbol.tried >= first && (!found.empty() || symbol.size == 1)) break;
     const int64_t size = sizes[symbol.tried];
     auto record = try_record(inputs_with(symbol, base_.given, size), differs);
     if (record) found.push_back({symbols_.size(), size, std::move(*record)});

@@ -183,6 +183,35 @@ TEST(OnnxImport, TurnsWeightsOfLinearLayersBack) {
   }
 }
 
+// x [n, 6] ─ SplitToSequence [4, 2] ─ SequenceAt -1 ─ y [n, 2]
+TEST(OnnxImport, TakesTensorsOutOfSequences) {
+  const std::string graph =
+      value("input", "x", {"n", "6"}) + integers("sizes", {4, 2}) + integers("last", {-1}) +
+      node("SplitToSequence", {"x", "sizes"}, "parts",
+           "attribute { name: \"axis\" type: INT i: 1 }");
+  const Model model =
+      load(graph + value("output", "y", {"n", "2"}) + node("SequenceAt", {"parts", "last"}, "y"));
+  EXPECT_EQ(result_at(model, {5, 6}), (Shape{5, 2}));
+  expect_says(refusal(graph + value("output", "y", {"n", "6"}) +
+                      node("ConcatFromSequence", {"parts"}, "y")),
+              "a sequence of tensors");
+  expect_says(refusal(graph + value("output", "parts", {"n", "6"})), "a sequence of tensors");
+}
+
+// x ─ Conv, its bias zeros under a name that an exporter made up ─ y
+TEST(OnnxImport, HasNoBiasOfMadeUpZeros) {
+  const auto with_bias = [](const std::string& name, const std::string& numbers) {
+    return load(value("input", "x", {"1", "1", "4"}) + value("output", "y", {"1", "2", "4"}) +
+                weight("conv.weight", "dims: 2 dims: 1 dims: 1", 2) + "initializer { name: \"" +
+                name + "\" data_type: 1 dims: 2 " + numbers + " }\n" +
+                node("Conv", {"x", "conv.weight", name}, "y", R"(name: "/conv/Conv")"))
+        .weights.size();
+  };
+  EXPECT_EQ(with_bias("val_3", "float_data: 0 float_data: 0"), 1u);
+  EXPECT_EQ(with_bias("val_3", "float_data: 0 float_data: 1"), 2u);
+  EXPECT_EQ(with_bias("conv.bias", "float_data: 0 float_data: 0"), 2u);
+}
+
 // Numbers that nodes only compute with are no weights: x ─ Gemm (W, b [1]) ─ Add one [1] ─ y
 TEST(OnnxImport, TrainsALayersSingleWeight) {
   const Model model = load(value("input", "x", {"2", "3"}) + value("output", "y", {"2", "1"}) +

@@ -57,7 +57,7 @@ std::vector<std::string> lacking(const onnx::GraphProto& graph) {
   for (const auto& node : graph.node()) {
     const std::string& op = node.op_type();
     const bool own = op == "Constant" || op == "Shape" || op == "Size" || op == "If" ||
-                     op == "Loop" || op == "Scan";
+                     op == "Loop" || op == "Scan" || op == "SplitToSequence" || op == "SequenceAt";
     if (node.domain().empty() && !own && ops::find_onnx_rule(op) == nullptr) out.insert(op);
   }
   return {out.begin(), out.end()};
@@ -120,12 +120,13 @@ bool Lowering::bind_weight(const onnx::NodeProto& node, Scope& scope) {
   return true;
 }
 
-/// A Constant of zeros as a bias is what exporters write for none.
+/// Zeros as a bias, in a Constant or under a made-up name, are what exporters write for none.
 void Lowering::drop_empty_bias(const onnx::NodeProto& node, Inputs& in) const {
   const std::string& op = node.op_type();
   const bool layer = op == "Conv" || op == "ConvTranspose" || op == "Gemm";
   if (!layer || in.size() != 3 || in[2] == nullptr) return;
-  if (!in[2]->of_constant) return;
+  if (in[2]->initializer == nullptr) return;
+  if (!in[2]->of_constant && !is_made_up(in[2]->initializer->name())) return;
   const Tensor bias = file_.tensor(*in[2]->initializer);
   for (int64_t i = 0; i < bias.elements(); ++i) {
     if (bias.at(i) != 0) return;
@@ -265,6 +266,7 @@ void Lowering::lower_node(const onnx::NodeProto& node, Scope& scope) {
     }
   }
   while (!in.empty() && in.back() == nullptr) in.pop_back();
+  if (lower_sequence(node, in, scope)) return;
   if (lower_control_flow(node, in, scope)) return;
   if (!node.domain().empty() && node.domain() != "ai.onnx") {
     fail_unsupported("an operator of the domain {}", quoted(node.domain()));

@@ -53,7 +53,8 @@ class Lowering {
   void apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
                   const Inputs& in, Scope& scope);
 
-  // control_flow.cpp, flex_attention.cpp
+  // control_flow.cpp, flex_attention.cpp, sequences.cpp
+  bool lower_sequence(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   bool lower_control_flow(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   void branch(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   void loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope);

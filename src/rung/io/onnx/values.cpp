@@ -46,6 +46,7 @@ bool FileValues::foldable(const FileValue& value) const {
 
 Ref FileValues::ref(FileValue& value, bool buffer) const {
   if (value.ref) return *value.ref;
+  if (value.sequence) fail_unsupported("a sequence of tensors as a result");
   const auto& numbers = known(value);
   if (numbers.empty()) fail_bug("a tensor of the file was not lowered");
   if (value.initializer != nullptr && !foldable(value)) {

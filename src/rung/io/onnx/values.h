@@ -22,6 +22,8 @@ struct FileValue {
   /// What an Identity calls a weight: one of its own with the same numbers. (PyTorch's exporter
   /// writes weights with equal numbers once, and what trains apart must not stay equal.)
   std::string copied_as = {};
+  /// Of a sequence, its tensors.
+  std::optional<std::vector<std::shared_ptr<FileValue>>> sequence = {};
   bool of_constant = false;  ///< a weight in a Constant node
   bool of_layer = false;     ///< a layer's weight, though it may be a single number
   /// What PyTorch calls the weight of which this is the transpose; empty: it is none.
