@@ -190,13 +190,13 @@ class Check:
     def compare_names(self, read):
         """`read`: layers and weights by kind."""
         kinds = [kind for kind in ("newer", "older", "pt2") if kind in read]
+        self.result |= {"layers": len(read[kinds[0]][0]), "weights": len(read[kinds[0]][1])}
         for what, place in (("layers", 0), ("weights", 1)):
             for kind in kinds[1:]:
                 ours, theirs = read[kinds[0]][place], read[kind][place]
                 if ours != theirs or not ours:
                     only = sorted(ours - theirs)[:8], sorted(theirs - ours)[:8]
                     raise RuntimeError(f"{what}: only {kinds[0]} has {only[0]}, only {kind} {only[1]}")
-        self.result |= {"layers": len(read[kinds[0]][0]), "weights": len(read[kinds[0]][1])}
 
     def takes(self, kind, shape):
         """Whether PyTorch left the axes free in which this shape is another than the example's."""
@@ -252,12 +252,20 @@ class Check:
             self.result.setdefault("held", {})[kind] = held
 
     def run(self):
-        kinds = self.write_files()
-        read = {kind: self.layers_and_weights(kind) for kind in kinds}
-        self.compare_names(read)
-        for kind in kinds:
-            self.compare_results(kind)
+        read = {}
+        for kind in self.write_files():
+            self.attempt(kind, lambda: read.update({kind: self.layers_and_weights(kind)}))
+        self.attempt("names", lambda: self.compare_names(read))
+        for kind in read:
+            self.attempt(kind, lambda: self.compare_results(kind))
         return self.result
+
+    def attempt(self, kind, part):
+        """What goes wrong with one file is said of that, and the others are compared all the same."""
+        try:
+            part()
+        except Exception as error:  # ONNX Runtime's own are many
+            self.result.setdefault("failed", {})[kind] = str(error)
 
 
 def check(name, make, sizes, rung, keep):
@@ -305,8 +313,9 @@ def main():
             results.append(check(name, *found[name], options.rung, options.keep))
             print(json.dumps(results[-1]), flush=True)
         except Exception as error:  # whatever goes wrong is said of this network
-            results.append({"name": name, "failed": f"{type(error).__name__}: {error}"})
-            print(f"FAILED {name}: {results[-1]['failed']}", flush=True)
+            results.append({"name": name, "failed": {"all": f"{type(error).__name__}: {error}"}})
+        for kind, error in results[-1].get("failed", {}).items():
+            print(f"FAILED {name}, {kind}: {error}", flush=True)
     if options.write:
         import exporters_table
 

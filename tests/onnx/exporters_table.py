@@ -20,21 +20,30 @@ rewritten file, whose batch norms are part of other layers. Weights and statisti
 KINDS = ("older", "newer", "default", "pt2")
 
 
+def message(text):
+    """The first line, without paths."""
+    line = text.splitlines()[0]
+    line = re.sub(r"^.*\.(onnx|pt2|rung): ", "", line)
+    return re.sub(r"[./\w]*/\w+\.(cpp|h):\d+: ", "", line)[:300]
+
+
 def cell(result, kind):
     """Errors, axes that PyTorch's program has as numbers, and what PyTorch said of an export."""
     parts = [" / ".join(result[kind])] if kind in result else []
     if kind in result.get("held", {}):
         parts.append(", ".join(result["held"][kind]) + " held")
+    if kind in result.get("failed", {}):
+        parts.append("**failed**: " + message(result["failed"][kind]))
     if kind in result.get("notes", {}):
-        parts.append(result["notes"][kind])
+        parts.append(message(result["notes"][kind]))
     return "; ".join(parts).replace("|", "\\|") or "–"
 
 
 def row(result):
-    if "failed" in result:
-        return f"| {result['name']} | failed: {result['failed'].splitlines()[0]} | | | | | | |"
-    sizes = ", ".join(result["sizes"])
-    cells = [result["name"], sizes, str(result["layers"]), str(result["weights"])]
+    sizes = ", ".join(result.get("sizes", []))
+    if "names" in result.get("failed", {}):
+        sizes += "; **names differ**: " + message(result["failed"]["names"])
+    cells = [result["name"], sizes, str(result.get("layers", "")), str(result.get("weights", ""))]
     return "| " + " | ".join(cells + [cell(result, kind) for kind in KINDS]) + " |"
 
 
