@@ -70,7 +70,8 @@ class Search {
       const std::string& view = reads_.at(&node).tensors.front();
       const auto slice = makers_.find(view);
       if (slice == makers_.end() || operator_of(*slice->second) != "slice") continue;
-      const std::string& whole = reads_.at(slice->second).tensors.at(0);
+      if (reads_.at(slice->second).tensors.empty()) continue;
+      const std::string& whole = reads_.at(slice->second).tensors.front();
       const auto copy = makers_.find(whole);
       if (copy == makers_.end() || operator_of(*copy->second) != "clone") continue;
       if (readers(view) == Nodes{&node} && readers(whole, &node) == Nodes{slice->second}) {
