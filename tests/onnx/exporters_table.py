@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+import networks
+
 INTRODUCTION = """# Networks in the files of today's PyTorch
 
 Written by `tests/onnx/exporters.py RUNG --all --write docs/exporters.md`, which says what is compared (a run of some
@@ -10,7 +12,8 @@ networks, `--only`, writes their rows and leaves the others). *older* is ONNX by
 *newer* by `dynamo=True` without onnxscript's rewriting, *default* with it, *.pt2* is `torch.export.save`. Two errors a
 file: rung's results beside PyTorch's, and ONNX Runtime's of the file that rung writes, each the largest difference over
 all outputs and sizes relative to the output's largest magnitude. Layers and weights have the same names in all but the
-rewritten file, whose batch norms are part of other layers. Weights and statistics are random.
+rewritten file, whose batch norms are part of other layers. Weights and statistics are random. A dash: not written; the
+rewritten file is compared for a few networks only.
 
 {versions}
 
@@ -72,5 +75,7 @@ def write(path, results):
             if (found := re.match(r"\| (\w+) \|", line)) and found[1] != "network":
                 rows[found[1]] = line
     rows |= {result["name"]: row(result) for result in results}
-    text = INTRODUCTION.replace("{versions}", versions())
-    path.write_text(text + "\n".join(rows[name] for name in sorted(rows)) + "\n")
+    text = INTRODUCTION.replace("{versions}", versions()) + "\n".join(rows[name] for name in sorted(rows)) + "\n"
+    if left := [name for name in networks.torchvision_names() if name not in rows]:
+        text += f"\nNot run: {', '.join(left)}.\n"
+    path.write_text(text)

@@ -314,6 +314,17 @@ TEST(Trace, WhatWasFlattenedIsCutAgainIntoTwoSizesThatVary) {
   EXPECT_EQ(at_other_size(f, {2, 5, 6}, {3, 7, 6}), "the same");
 }
 
+TEST(Trace, RollsAlongAxesThatAreFree) {
+  const auto f = [](const std::vector<at::Tensor>& in) {
+    return std::vector<at::Tensor>{at::roll(in[0], {-3, 2}, {1, -1})};
+  };
+  EXPECT_EQ(at_other_size(f, {2, 8, 6}, {3, 9, 7}), "the same");
+  const Model model = trace_function(nullptr, f, {torch::randn({2, 8, 6})});
+  for (const auto& node : model.graph.nodes()) {
+    EXPECT_FALSE(std::holds_alternative<ops::Opaque>(node.op)) << node.name;
+  }
+}
+
 TEST(Trace, ANumberMadeOfTwoSizesIsHeld) {
   const auto f = [](const std::vector<at::Tensor>& in) {
     return std::vector<at::Tensor>{in[0] * ((in[0].size(1) - 8) * (in[0].size(2) - 6) + 1)};

@@ -133,6 +133,26 @@ AtenResult pixel_shuffle(AtenCall& call) {
   return {{call.add(Flatten{.first = 2, .last = 3}, {y})}};
 }
 
+// input, shifts, axes: what is pushed out at one end comes in at the other
+AtenResult roll(AtenCall& call) {
+  const Sizes shifts = call.integers(1), axes = call.integers(2);
+  if (shifts.size() != axes.size()) return std::nullopt;  // without axes, over all elements
+  const Dims sizes = call.sizes(0);
+  Ref x = call.tensor(0);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const size_t place = resolve_axis(axes[i], sizes.size());
+    const auto& seen = sizes[place].seen;
+    if (shifts[i] == 0) continue;
+    if (std::abs(shifts[i]) >= *std::min_element(seen.begin(), seen.end())) return std::nullopt;
+    const auto axis = static_cast<int64_t>(place);
+    const Ref front =
+        call.add(Slice{.axis = axis, .begin = -shifts[i], .end = INT64_MAX, .step = 1}, {x});
+    const Ref back = call.add(Slice{.axis = axis, .begin = 0, .end = -shifts[i], .step = 1}, {x});
+    x = call.add(Concat{.axis = axis}, {front, back});
+  }
+  return {{x}};
+}
+
 constexpr AtenEntry kLayoutRules[] = {
     {"aten::view", view},
     {"aten::reshape", view},
@@ -162,6 +182,7 @@ constexpr AtenEntry kLayoutRules[] = {
     {"aten::squeeze", squeeze},
     {"aten::unsqueeze", unsqueeze},
     {"aten::pixel_shuffle", pixel_shuffle},
+    {"aten::roll", roll},
 };
 
 }  // namespace
