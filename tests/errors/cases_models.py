@@ -82,8 +82,8 @@ CASES = [
         "a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}, body=bytes(8))),
     broken("a tensor of 2^62 elements", "tensor 'a' of net.rung: shape [2147483648, 2147483648] has too many elements", safetensors(header={
         "a": {"dtype": "F32", "shape": [1 << 31, 1 << 31], "data_offsets": [0, 8]}}, body=bytes(8))),
-    broken("a tensor of an unknown dtype", "tensor 'a' of net.rung has dtype 'F8_E4M3', which rung lacks", safetensors(header={
-        "a": {"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]}}, body=bytes(8)), code=3),
+    broken("a tensor of an unknown dtype", "tensor 'a' of net.rung has dtype 'F8_E8M0', which rung lacks", safetensors(header={
+        "a": {"dtype": "F8_E8M0", "shape": [8], "data_offsets": [0, 8]}}, body=bytes(8)), code=3),
     broken("a file of a later version", "net.rung has version '2' of the model file; this rung reads version 1", rung_file(version="2")),
     broken("a graph that is no JSON", "the graph of net.rung is not valid JSON: parse error at line 1, column 2: syntax error while parsing object key - unexpected end of input; expected string literal", rung_file(text="{")),
     broken("a graph that is a number", "the graph of net.rung must be a JSON object, not number", rung_file(text="7")),
@@ -114,7 +114,7 @@ CASES = [
     broken("an input larger than any memory", "net.rung is broken: node 'x': attribute type of Input: shape [1099511627776, 1099511627776] has too many elements", input_of([1 << 40, 1 << 40])),
     broken("more roles than axes", "net.rung is broken: node 'x': attribute type of Input: 3 roles for shape [1, 3]; there must be one per axis", input_of([1, 3], roles=["batch", "channel", "space"])),
     broken("an unknown role", "net.rung is broken: node 'x': attribute type of Input: unknown axis role 'colour'; the roles are ?, batch, channel, space, time, feature", input_of([1, 3], roles=["batch", "colour"])),
-    broken("an unknown dtype in the graph", "net.rung is broken: node 'x': attribute type of Input: \"f128\" is not one of f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool", input_of([1, 3], dtype="f128")),
+    broken("an unknown dtype in the graph", "net.rung is broken: node 'x': attribute type of Input: \"f128\" is not one of f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool, u16, u32, u64, f8_e4m3, f8_e4m3fnuz, f8_e5m2, f8_e5m2fnuz", input_of([1, 3], dtype="f128")),
     broken("two outputs of one name", "net.rung is broken: two outputs are named 'y'", graph_of(X, outputs=[{"name": "y", "value": "x"}] * 2)),
     broken("an output of an unknown node", "net.rung is broken: output 'y' is 'z', but no node before it has that name", graph_of(X, outputs=[{"name": "y", "value": "z"}])),
     broken("a skip's note on an unknown node", "net.rung is broken: skip 0 of the graph lacks \"widened\"", graph_of(X, outputs=[], skips=[{"name": "skip1"}])),

@@ -14,6 +14,7 @@
 #include "rung/exec/eager/module.h"
 #include "rung/io/safetensors.h"
 #include "rung/io/state_dict.h"
+#include "rung/ops/dtype_eager.h"
 #include "support/python.h"
 
 namespace rung {
@@ -90,6 +91,24 @@ TEST_F(StateDicts, FromPython) {
   }
 }
 
+TEST_F(StateDicts, TypesFromPython) {
+  python("state_dict_types.py");
+  if (IsSkipped() || HasFatalFailure()) return;
+  for (const std::string path : {"types.pth", "types.legacy.pth"}) {
+    const Weights tensors = load_state_dict(file(path)).tensors;
+    for (const auto& type : kDTypes) {
+      if (!torch_has(type.dtype)) continue;
+      const Tensor& tensor = tensors.at(std::string(type.name));  // a transposed part of its memory
+      EXPECT_EQ(tensor.dtype(), type.dtype);
+      ASSERT_EQ(tensor.shape(), (Shape{2, 3})) << type.name;
+      for (int64_t i = 0; i < 6; ++i) {
+        const auto want = static_cast<double>(2 + i / 3 + 2 * (i % 3));
+        EXPECT_EQ(tensor.at(i), type.dtype == DType::kBool ? 1 : want) << type.name << " " << i;
+      }
+    }
+  }
+}
+
 // DenseNet's names in torchvision before 2018, by a table.
 TEST_F(StateDicts, FromPythonRenamed) {
   python("state_dicts.py");
@@ -113,6 +132,7 @@ TEST_F(StateDicts, ToPython) {
   }
   Weights types;
   for (const auto& type : kDTypes) {
+    if (!torch_has(type.dtype)) continue;  // Python's PyTorch is as old
     Tensor tensor(type.dtype, {2, 3});
     for (int64_t i = 0; i < 6; ++i) tensor.set(i, static_cast<double>(i % 2));
     types[std::string(type.name)] = tensor;

@@ -1,6 +1,7 @@
 """The networks of the round trip: how each ONNX file is made, and the sizes at which it is run."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import typing
@@ -17,6 +18,7 @@ class Network:
     numbers: dict = dataclasses.field(default_factory=dict)  # inputs that become constants
     unit: bool = False  # inputs between 0 and 1 instead of a normal distribution
     heavy: bool = False  # several GB, run alone
+    opset: int = 17  # of the file that rung writes
 
 
 # --- rung's own
@@ -43,6 +45,123 @@ def zoo():
     for name in ZOO["sequence"]:
         yield Network(f"zoo:{name}", None, [[(n, t, FEATURES[name])] for n, t in ((1, 100), (2, 31), (3, 1))], True)
     yield Network("zoo:mlp", None, [[(n, 784)] for n in (1, 2, 5)], True)
+
+
+# --- operators that few networks have
+
+
+def build(nodes, inputs, outputs, constants, opset, path):
+    """A file of (operator, inputs, outputs, attributes); sizes that are text are free."""
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    float32 = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [helper.make_node(op, taken, given, **attributes) for op, taken, given, attributes in nodes], "operators",
+        [helper.make_tensor_value_info(name, float32, sizes) for name, sizes in inputs.items()],
+        [helper.make_tensor_value_info(name, float32, None) for name in outputs],
+        [value if isinstance(value, onnx.TensorProto) else numpy_helper.from_array(np.asarray(value), name)
+         for name, value in constants.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    onnx.save(onnx.shape_inference.infer_shapes(model), str(path))  # the outputs' sizes
+
+
+def n_grams(path):
+    """Counts of runs of the numbers 0 to 3, of one to three, with and without some left out."""
+    import numpy as np
+
+    pool = [1, 3, *itertools.chain(*[(0, 1), (1, 1), (2, 0), (3, 3)]), 0, 1, 2, 2, 2, 0]
+    common = {"ngram_counts": [0, 2, 10], "pool_int64s": pool, "min_gram_length": 1}
+    weights = [0.5, 2.0, 1.5, 0.25, 3.0, 1.0, 0.75, 1.25]
+    one_by_one, mixed = list(range(8)), [3, 0, 7, 2, 5, 1, 6, 4]
+    nodes = [("Abs", ["x"], ["a"], {}), ("Mul", ["a", "three"], ["b"], {}), ("Min", ["b", "most"], ["c"], {}),
+             ("Floor", ["c"], ["d"], {}), ("Cast", ["d"], ["numbers"], {"to": 6})]
+    for i, (mode, skipped, longest, places) in enumerate([("TF", 0, 3, one_by_one), ("TF", 4, 2, mixed),
+                                                          ("IDF", 1, 3, one_by_one), ("TFIDF", 2, 3, mixed)]):
+        nodes.append(("TfIdfVectorizer", ["numbers"], [f"y{i}"],
+                      {**common, "mode": mode, "max_skip_count": skipped, "max_gram_length": longest,
+                       "ngram_indexes": places, "weights": weights}))
+    build(nodes, {"x": ["n", 14]}, ["y0", "y1", "y2", "y3"],
+          {"three": np.float32(3), "most": np.float32(3.5)}, 17, path)
+
+
+def boxes(path):
+    """Maxima of the cells of boxes, some of which reach over the edge."""
+    import numpy as np
+
+    nodes = [("Add", ["r", "corners"], ["rois"], {})]
+    for i, (mode, places) in enumerate(itertools.product(("max", "avg"), ("half_pixel", "output_half_pixel"))):
+        nodes.append(("RoiAlign", ["x", "rois", "images"], [f"y{i}"],
+                      {"mode": mode, "coordinate_transformation_mode": places, "output_height": 3,
+                       "output_width": 4, "sampling_ratio": 2 + i % 2, "spatial_scale": 0.8}))
+    build(nodes, {"x": [2, 3, 9, 11], "r": [4, 4]}, ["y0", "y1", "y2", "y3"],
+          {"corners": np.float32([[-2, -2, 5, 4], [1, 2, 7, 8], [4, 3, 14, 13], [0, 0, 3, 9]]),
+           "images": np.int64([0, 1, 1, 0])}, 17, path)
+
+
+def volumes(path):
+    """Nearest elements of volumes."""
+    nodes = []
+    for i, (border, corners) in enumerate([("zeros", 0), ("border", 1), ("reflection", 0)]):
+        nodes.append(("GridSample", ["x", "grid"], [f"y{i}"],
+                      {"mode": "nearest", "padding_mode": border, "align_corners": corners}))
+    build(nodes, {"x": [2, 3, 4, 5, 6], "grid": [2, 3, 4, 5, 3]}, ["y0", "y1", "y2"], {}, 20, path)
+
+
+FLOAT8 = {"e4m3fn": 17, "e4m3fnuz": 18, "e5m2": 19, "e5m2fnuz": 20}
+
+
+def floats_of_8_bits(path):
+    """Through each of them, with numbers beyond the largest; quantised with one scale."""
+    import numpy as np
+    from onnx import helper
+
+    nodes = [("Mul", ["x", "large"], ["a"], {})]
+    constants = {"large": np.float32([100, 300, 1000, 30000, 100000]), "scale": np.float32(0.5)}
+    for name, number in FLOAT8.items():
+        nodes += [("Cast", ["a"], [f"{name}/small"], {"to": number}),
+                  ("Cast", [f"{name}/small"], [f"{name}/cast"], {"to": 1}),
+                  ("QuantizeLinear", ["x", "scale", f"{name}/zero"], [f"{name}/q"], {}),
+                  ("DequantizeLinear", [f"{name}/q", "scale", f"{name}/zero"], [f"{name}/back"], {})]
+        constants[f"{name}/zero"] = helper.make_tensor(f"{name}/zero", number, [], [0])
+    outputs = [f"{name}/{end}" for name in FLOAT8 for end in ("cast", "back")]
+    build(nodes, {"x": ["n", 5]}, outputs, constants, 19, path)
+
+
+UNSIGNED = {"u32": 12, "u64": 13}
+
+
+def whole_numbers(path):
+    """Without sign, up to the largest: every operator that needs to know that they have none."""
+    import numpy as np
+
+    nodes, constants = [], {"shift/u32": np.uint32(7), "shift/u64": np.uint64(7)}
+    for name, number in UNSIGNED.items():
+        constants[f"{name}/size"] = np.float32({"u32": 1.5e9, "u64": 6e18}[name])
+        constants[f"{name}/most"] = np.float32({"u32": 4.2e9, "u64": 1.84e19}[name])
+        for side in "xy":
+            nodes += [("Abs", [side], [f"{name}/{side}/a"], {}),
+                      ("Mul", [f"{name}/{side}/a", f"{name}/size"], [f"{name}/{side}/b"], {}),
+                      ("Min", [f"{name}/{side}/b", f"{name}/most"], [f"{name}/{side}/c"], {}),
+                      ("Cast", [f"{name}/{side}/c"], [f"{name}/{side}"], {"to": number})]
+        pair = [f"{name}/x", f"{name}/y"]
+        for op in ("Min", "Max", "Mod"):
+            nodes.append((op, pair, [f"{name}/{op}"], {}))
+        nodes += [("BitShift", [f"{name}/x", f"shift/{name}"], [f"{name}/{way}"], {"direction": way})
+                  for way in ("LEFT", "RIGHT")]
+        nodes += [("Cast", [f"{name}/{op}"], [f"{name}/{op}/y"], {"to": 1})
+                  for op in ("Min", "Max", "Mod", "LEFT", "RIGHT")]
+    outputs = [f"{name}/{op}/y" for name in UNSIGNED for op in ("Min", "Max", "Mod", "LEFT", "RIGHT")]
+    build(nodes, {"x": [3, 40], "y": [3, 40]}, outputs, constants, 17, path)
+
+
+def operators():
+    yield Network("operator:TfIdfVectorizer", n_grams, [[(n, 14)] for n in (2, 1, 5)], True)
+    yield Network("operator:RoiAlign", boxes, [[(2, 3, 9, 11), (4, 4)]] * 3, True)
+    yield Network("operator:GridSample", volumes, [[(2, 3, 4, 5, 6), (2, 3, 4, 5, 3)]] * 3, True, opset=20)
+    yield Network("operator:unsigned", whole_numbers, [[(3, 40), (3, 40)]] * 3, True)
+    yield Network("operator:Cast to 8 bits", floats_of_8_bits, [[(n, 5)] for n in (2, 1, 7)], True, opset=19)
 
 
 # --- torchvision's
@@ -161,4 +280,4 @@ def real():
 
 
 def networks():
-    return [*zoo(), *real(), *torchvision()]
+    return [*zoo(), *operators(), *real(), *torchvision()]

@@ -1,6 +1,7 @@
 // One network through the library, for round_trip.py, which compares the results.
 //
 //   round_trip MODEL FOLDER [--set K] [--shape INPUT=1x3x64x64]... [--number INPUT=FILE.npy]...
+//              [--opset N]
 //
 // MODEL is an ONNX file or zoo:NAME. Without --set, writes FOLDER/export.onnx. With it, runs the
 // network on FOLDER/set_0/input_0.npy … FOLDER/set_{K-1}/…, and writes there
@@ -38,11 +39,12 @@ struct Options {
   fs::path folder;
   int sets = 0;
   OnnxOptions import;
+  OnnxExportOptions write;
 };
 
 Options parse(int argc, char** argv) {
   if (argc < 3) fail_user("usage: round_trip MODEL FOLDER [options]");
-  Options out{.model = argv[1], .folder = argv[2], .sets = 0, .import = {}};
+  Options out{.model = argv[1], .folder = argv[2], .sets = 0, .import = {}, .write = {}};
   for (int i = 3; i + 1 < argc; i += 2) {
     const std::string option = argv[i], value = argv[i + 1];
     const auto equals = value.find('=');
@@ -50,6 +52,8 @@ Options parse(int argc, char** argv) {
     const std::string rest = equals == std::string::npos ? "" : value.substr(equals + 1);
     if (option == "--set") {
       out.sets = std::stoi(value);
+    } else if (option == "--opset") {
+      out.write.opset = std::stoi(value);
     } else if (option == "--shape") {
       for (const auto& size : split(rest, 'x')) {
         out.import.shapes[name].push_back(std::stoll(std::string(size)));
@@ -119,7 +123,7 @@ json go(const Options& options) {
   json out{{"seconds", took.count()}, {"inputs", describe(model.graph)}};
   const fs::path exported = options.folder / "export.onnx";
   if (options.sets == 0) {
-    const OnnxExportReport report = save_onnx(model, exported);
+    const OnnxExportReport report = save_onnx(model, exported, options.write);
     out["held"] = report.held;
     return out;
   }

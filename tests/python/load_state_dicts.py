@@ -12,6 +12,7 @@ except ImportError:
 
 from reference import folder, load_safetensors, torch
 from torchvision_networks import NETWORKS, models
+from types_of_torch import TYPES
 
 for name in NETWORKS:
     run = load_safetensors(folder() / f"{name}.rung.safetensors")
@@ -26,14 +27,12 @@ for name in NETWORKS:
         if not error <= 1e-4:
             sys.exit(f"{name}: rung's output differs by {error}")
 
-want = {"bf16": torch.bfloat16, "bool": torch.bool, "f16": torch.float16, "f32": torch.float32, "f64": torch.float64,
-        "i16": torch.int16, "i32": torch.int32, "i64": torch.int64, "i8": torch.int8, "u8": torch.uint8}
 files = {"types.pth": torch.load(folder() / "types.pth", weights_only=True)}
 if load_file:
     files["types.safetensors"] = load_file(folder() / "types.safetensors")
 for file, types in files.items():
-    if sorted(types) != sorted(want):
+    if sorted(types) != sorted(TYPES):
         sys.exit(f"{file} holds {list(types)}")
     for name, tensor in types.items():
-        if tensor.dtype != want[name] or tensor.double().tolist() != [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]:
+        if tensor.dtype != TYPES[name] or tensor.double().tolist() != [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]:
             sys.exit(f"{file}: {name} became {tensor}")

@@ -34,7 +34,12 @@ static_assert(
     static_cast<int>(DType::kF16) == RUNG_F16 && static_cast<int>(DType::kBF16) == RUNG_BF16 &&
     static_cast<int>(DType::kI8) == RUNG_I8 && static_cast<int>(DType::kU8) == RUNG_U8 &&
     static_cast<int>(DType::kI16) == RUNG_I16 && static_cast<int>(DType::kI32) == RUNG_I32 &&
-    static_cast<int>(DType::kI64) == RUNG_I64 && static_cast<int>(DType::kBool) == RUNG_BOOL);
+    static_cast<int>(DType::kI64) == RUNG_I64 && static_cast<int>(DType::kBool) == RUNG_BOOL &&
+    static_cast<int>(DType::kU16) == RUNG_U16 && static_cast<int>(DType::kU32) == RUNG_U32 &&
+    static_cast<int>(DType::kU64) == RUNG_U64 && static_cast<int>(DType::kF8E4M3) == RUNG_F8_E4M3 &&
+    static_cast<int>(DType::kF8E4M3Fnuz) == RUNG_F8_E4M3FNUZ &&
+    static_cast<int>(DType::kF8E5M2) == RUNG_F8_E5M2 &&
+    static_cast<int>(DType::kF8E5M2Fnuz) == RUNG_F8_E5M2FNUZ);
 
 std::string& last_error() {
   thread_local std::string text;
@@ -116,7 +121,7 @@ Shape shape_of(const rung_tensor& tensor, const std::string& place) {
 
 Tensor borrow(const rung_tensor& tensor, const std::string& place) {
   const Shape shape = shape_of(tensor, place);
-  if (tensor.dtype < 0 || tensor.dtype > RUNG_BOOL) {
+  if (tensor.dtype < 0 || tensor.dtype >= static_cast<int>(rung::kDTypes.size())) {
     fail_user("{}: {} is no rung_dtype", place, tensor.dtype);
   }
   const auto dtype = static_cast<DType>(tensor.dtype);

@@ -44,7 +44,14 @@ typedef enum rung_dtype {
   RUNG_I16 = 6,
   RUNG_I32 = 7,
   RUNG_I64 = 8,
-  RUNG_BOOL = 9
+  RUNG_BOOL = 9,
+  RUNG_U16 = 10,
+  RUNG_U32 = 11,
+  RUNG_U64 = 12,
+  RUNG_F8_E4M3 = 13, /* PyTorch's float8_e4m3fn */
+  RUNG_F8_E4M3FNUZ = 14,
+  RUNG_F8_E5M2 = 15,
+  RUNG_F8_E5M2FNUZ = 16
 } rung_dtype;
 
 #define RUNG_MAX_RANK 12

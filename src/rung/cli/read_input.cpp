@@ -124,12 +124,13 @@ Tensor read_file_of(const std::string& text, const Wanted& wanted) {
       wanted.name, text, shape_text(wanted.type));
 }
 
-// NumPy's floats are f64 and its whole numbers may be small, where networks want f32 and i64.
+// NumPy's floats are f64 and its whole numbers may be small, where networks want f32 and i64 (which
+// does not hold all of u64).
 Tensor converted(const Tensor& tensor, const Wanted& wanted) {
   const DType from = tensor.dtype(), to = wanted.type.dtype;
   const bool floating = is_floating(from) && is_floating(to);
-  const bool whole = !is_floating(from) && from != DType::kBool && to == DType::kI64;
-  if (from == to || (!floating && !whole)) return tensor;
+  const bool whole = !is_floating(from) && from != DType::kBool && from != DType::kU64;
+  if (from == to || (!floating && !(whole && to == DType::kI64))) return tensor;
   Tensor out(to, tensor.shape());
   for (int64_t i = 0; i < out.elements(); ++i) out.set(i, tensor.at(i));
   return out;

@@ -57,7 +57,9 @@ constexpr auto kDTypeNames = [] {
 /// The whole numbers that a type holds.
 std::pair<int64_t, int64_t> range_of(DType dtype) {
   if (dtype == DType::kBool) return {0, 1};
-  if (dtype == DType::kU8) return {0, 255};
+  if (dtype == DType::kU8 || dtype == DType::kU16 || dtype == DType::kU32) {
+    return {0, (int64_t{1} << (8 * size_of(dtype))) - 1};
+  }
   const int64_t high = std::numeric_limits<int64_t>::max() >> (64 - 8 * size_of(dtype));
   return {-high - 1, high};
 }
@@ -68,23 +70,23 @@ void read_element(const json& json, Tensor& tensor, int64_t index) {
     read_attribute(json, value);
     return tensor.set(index, value);
   }
+  if (tensor.dtype() == DType::kU64) {
+    if (!json.is_number_unsigned()) attribute::refuse(json, "a whole number of 0 to 2^64 - 1");
+    return tensor.set_integer(index, static_cast<int64_t>(json.get<uint64_t>()));
+  }
   int64_t value = 0;
   read_attribute(json, value);
   const auto [low, high] = range_of(tensor.dtype());
   if (value < low || value > high) {
     fail_user("{} does not fit {}, which holds {} to {}", value, name(tensor.dtype()), low, high);
   }
-  if (tensor.dtype() == DType::kI64) {  // a double has not enough digits
-    tensor.as<int64_t>()[static_cast<size_t>(index)] = value;
-  } else {
-    tensor.set(index, static_cast<double>(value));
-  }
+  tensor.set_integer(index, value);
 }
 
 json element_json(const Tensor& tensor, int64_t index) {
-  if (tensor.dtype() == DType::kI64) return tensor.as<int64_t>()[static_cast<size_t>(index)];
   if (is_floating(tensor.dtype())) return attribute_json(tensor.at(index));
-  return static_cast<int64_t>(tensor.at(index));
+  if (tensor.dtype() == DType::kU64) return static_cast<uint64_t>(tensor.integer(index));
+  return tensor.integer(index);
 }
 
 }  // namespace

@@ -3,26 +3,13 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 
 #include "rung/base/error.h"
-#include "rung/ops/dtype_eager.h"
+#include "rung/ops/widen_eager.h"
 
 namespace rung {
 namespace {
-
-/// The one table of types, read both ways.
-constexpr std::array<std::pair<DType, at::ScalarType>, 10> kTypes = {{{DType::kF32, at::kFloat},
-                                                                      {DType::kF64, at::kDouble},
-                                                                      {DType::kF16, at::kHalf},
-                                                                      {DType::kBF16, at::kBFloat16},
-                                                                      {DType::kI8, at::kChar},
-                                                                      {DType::kU8, at::kByte},
-                                                                      {DType::kI16, at::kShort},
-                                                                      {DType::kI32, at::kInt},
-                                                                      {DType::kI64, at::kLong},
-                                                                      {DType::kBool, at::kBool}}};
 
 template <typename T>
 constexpr bool kIsLeaf = std::is_same_v<T, ops::Input> || std::is_same_v<T, ops::Param> ||
@@ -82,32 +69,12 @@ std::vector<at::Tensor> run_in_single(const Op& op, const std::vector<at::Tensor
 
 }  // namespace
 
-at::ScalarType to_torch(DType dtype) {
-  for (const auto& [ours, theirs] : kTypes) {
-    if (ours == dtype) return theirs;
-  }
-  fail_bug("dtype {} has no LibTorch type", name(dtype));
-}
-
-DType from_torch(at::ScalarType type) {
-  for (const auto& [ours, theirs] : kTypes) {
-    if (theirs == type) return ours;
-  }
-  fail_unsupported("tensors of LibTorch's type {} are not supported", c10::toString(type));
-}
-
-std::string type_text(const at::Tensor& tensor) {
-  if (!tensor.defined()) return "undefined";
-  std::string type = c10::toString(tensor.scalar_type());
-  for (const auto& [ours, theirs] : kTypes) {
-    if (theirs == tensor.scalar_type()) type = name(ours);
-  }
-  return type + to_string(tensor.sizes().vec());
-}
-
 std::vector<at::Tensor> run(const Op& op, const std::vector<at::Tensor>& in,
                             const RunContext& context) {
   try {
+    if (runs_widened(op, in)) {
+      return run_widened(op, in, [&](const auto& wide) { return dispatch(op, wide, context); });
+    }
     try {
       return dispatch(op, in, context);
     } catch (const c10::Error& error) {

@@ -5,6 +5,7 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
+#include "rung/tensor/float8.h"
 
 namespace rung::ops {
 namespace {
@@ -13,21 +14,23 @@ struct OnnxType {
   DType dtype;
   int64_t number;
 };
-constexpr std::array<OnnxType, 10> kTypes = {{{DType::kF32, 1},
-                                              {DType::kU8, 2},
-                                              {DType::kI8, 3},
-                                              {DType::kI16, 5},
-                                              {DType::kI32, 6},
-                                              {DType::kI64, 7},
-                                              {DType::kBool, 9},
-                                              {DType::kF16, 10},
-                                              {DType::kF64, 11},
-                                              {DType::kBF16, 16}}};
-
-int64_t whole(const Tensor& tensor, int64_t i) {
-  return tensor.dtype() == DType::kI64 ? tensor.as<int64_t>()[static_cast<size_t>(i)]
-                                       : static_cast<int64_t>(tensor.at(i));
-}
+constexpr std::array<OnnxType, kDTypes.size()> kTypes = {{{DType::kF32, 1},
+                                                          {DType::kU8, 2},
+                                                          {DType::kI8, 3},
+                                                          {DType::kU16, 4},
+                                                          {DType::kI16, 5},
+                                                          {DType::kI32, 6},
+                                                          {DType::kI64, 7},
+                                                          {DType::kBool, 9},
+                                                          {DType::kF16, 10},
+                                                          {DType::kF64, 11},
+                                                          {DType::kU32, 12},
+                                                          {DType::kU64, 13},
+                                                          {DType::kBF16, 16},
+                                                          {DType::kF8E4M3, 17},
+                                                          {DType::kF8E4M3Fnuz, 18},
+                                                          {DType::kF8E5M2, 19},
+                                                          {DType::kF8E5M2Fnuz, 20}}};
 
 }  // namespace
 
@@ -48,7 +51,7 @@ int64_t dtype_to_onnx(DType dtype) {
 Sizes OnnxCall::integers(size_t i) const {
   const Tensor tensor = constant(i);
   Sizes out;
-  for (int64_t k = 0; k < tensor.elements(); ++k) out.push_back(whole(tensor, k));
+  for (int64_t k = 0; k < tensor.elements(); ++k) out.push_back(tensor.integer(k));
   return out;
 }
 
@@ -175,6 +178,16 @@ std::vector<Ref> Aten::give(std::vector<TensorType> types) {
   op_.arguments += "]";
   op_.types = std::move(types);
   return call_.add_all(op_, in_);
+}
+
+Ref converted(OnnxCall& call, Ref x, DType dtype) {
+  const DType from = call.type(x).dtype;
+  if (is_float8(dtype) && from != dtype && call.integer("saturate", 1) != 0) {
+    const DType wide = is_floating(from) && size_of(from) > 1 ? from : DType::kF32;
+    const double most = largest_float8(dtype);
+    x = call.add(Clamp{.low = -most, .high = most}, {call.cast(x, wide)});
+  }
+  return call.cast(x, dtype);
 }
 
 Ref flipped(ImportCall& call, Ref x, int64_t axis) {

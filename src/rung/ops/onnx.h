@@ -140,6 +140,9 @@ class Aten {
   std::vector<Ref> in_;
 };
 
+/// x in another type. 8-bit floats take their largest number for what is beyond it, unless the
+/// node's attribute `saturate` is 0.
+Ref converted(OnnxCall& call, Ref x, DType dtype);
 /// x with the entries of an axis in the opposite order.
 Ref flipped(ImportCall& call, Ref x, int64_t axis);
 /// x[index[i, …], …] along an axis, torch.gather; of the sizes of the index.

@@ -6,6 +6,18 @@
 
 namespace rung::ops {
 
+void check_float8(const Op& op, const OnnxWriter& w) {
+  bool any = is_float8(w.result().dtype);
+  for (size_t i = 0; i < w.size(); ++i) any = any || is_float8(w.type(i).dtype);
+  if (!any) return;
+  if (w.opset() < 19) fail_unsupported("8-bit floats need opset 19, not {}", w.opset());
+  const bool moves = std::holds_alternative<Transpose>(op) || std::holds_alternative<Squeeze>(op) ||
+                     std::holds_alternative<Unsqueeze>(op);
+  if (std::holds_alternative<Cast>(op) || std::holds_alternative<Reshape>(op)) return;
+  if (moves && w.opset() >= 21) return;
+  fail_unsupported("ONNX has no such operator for 8-bit floats; cast to f16 in front of it");
+}
+
 OnnxValues OnnxWriter::inputs() const {
   OnnxValues out;
   for (size_t i = 0; i < size(); ++i) out.push_back(in(i));
@@ -31,7 +43,9 @@ OnnxValue OnnxWriter::filled(int64_t n, double value, DType dtype) {
 }
 
 OnnxValue OnnxWriter::cast(OnnxValue x, DType dtype) {
-  return add("Cast", {std::move(x)}, {{"to", dtype_to_onnx(dtype)}});
+  OnnxAttributes attributes{{"to", dtype_to_onnx(dtype)}};
+  if (is_float8(dtype)) attributes.emplace("saturate", int64_t{0});  // as LibTorch converts
+  return add("Cast", {std::move(x)}, std::move(attributes));
 }
 
 OnnxValue OnnxWriter::cast_input(size_t i, DType dtype) {

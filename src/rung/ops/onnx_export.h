@@ -92,6 +92,10 @@ class OnnxWriter {
   OnnxValue range(const OnnxSize& size);
 };
 
+/// ONNX has 8-bit floats since opset 19, and few operators that take them: throws an unsupported
+/// error for the others.
+void check_float8(const Op& op, const OnnxWriter& w);
+
 // The nodes of one op: a tensor per output. Throws an unsupported error for what ONNX (at this
 // opset) has no nodes for. In ops/<family>/<family>_to_onnx.cpp.
 OnnxValues to_onnx(const Conv&, OnnxWriter&);

@@ -14,6 +14,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int64_t kLastType = static_cast<int64_t>(kDTypes.size()) - 1;
+
 /// Both written forms read back as the same text; values compare by text, where NaN equals NaN.
 void expect_round_trip(const Op& op) {
   const std::string text = to_string(op);
@@ -44,13 +46,13 @@ void fill(Rng& rng, std::string& value) {
   constexpr const char* kOdd[] = {"", "true", "12", "-inf", "a b", "\"", "\\", "x, y)", "é\n\t"};
   value = kOdd[rng.integer(0, 8)];
 }
-void fill(Rng& rng, DType& value) { value = kDTypes[rng.integer(0, 9)].dtype; }
+void fill(Rng& rng, DType& value) { value = kDTypes[rng.integer(0, kLastType)].dtype; }
 void fill(Rng& rng, TensorType& value) {
   value = TensorType(DType::kBF16, Shape(static_cast<size_t>(rng.integer(0, 3)), 5));
   for (Role& role : value.roles) role = static_cast<Role>(rng.integer(0, 5));
 }
 void fill(Rng& rng, Tensor& value) {
-  value = Tensor(kDTypes[rng.integer(0, 9)].dtype, {2, rng.integer(0, 3)});
+  value = Tensor(kDTypes[rng.integer(0, kLastType)].dtype, {2, rng.integer(0, 3)});
   for (int64_t i = 0; i < value.elements(); ++i) {
     value.set(i, is_floating(value.dtype()) ? rng.normal() : rng.uniform(0, 100));
   }
@@ -106,7 +108,7 @@ TEST(Op, RandomAttributesRoundTrip) {
 TensorType random_type(Rng& rng) {
   constexpr int64_t kSizes[] = {1, 1, 2, 3, 3, 8, 0, int64_t{1} << 31, INT64_MAX, -1};
   const int64_t last = rng.integer(0, 3) == 0 ? 9 : 5;  // mostly sensible ones
-  TensorType type(kDTypes[rng.integer(0, 3) == 0 ? rng.integer(0, 9) : 0].dtype,
+  TensorType type(kDTypes[rng.integer(0, 3) == 0 ? rng.integer(0, kLastType) : 0].dtype,
                   Shape(static_cast<size_t>(rng.integer(0, 5))));
   for (int64_t& size : type.shape) size = kSizes[rng.integer(0, last)];
   for (Role& role : type.roles) role = static_cast<Role>(rng.integer(0, 5));
@@ -195,6 +197,19 @@ TEST(Op, UnknownNamesListTheValidOnes) {
   EXPECT_EQ(text_error("Conv(pad_mode=mirror)"),
             "attribute pad_mode of Conv: \"mirror\" is not one of zeros, reflect, replicate, "
             "circular");
+}
+
+TEST(Op, U64KeepsNumbersBeyondI64) {
+  Tensor value(DType::kU64, {2});
+  value.set_integer(0, -1);
+  const Op op = ops::Constant{value};
+  EXPECT_EQ(to_string(op),
+            "Constant(value={data=[18446744073709551615, 0], dtype=u64, shape=[2]})");
+  EXPECT_TRUE(std::get<ops::Constant>(parse_op(to_string(op))).value.identical(value));
+  EXPECT_EQ(text_error("Constant(value={data=[-1], dtype=u64, shape=[1]})"),
+            "attribute value of Constant: -1 is not a whole number of 0 to 2^64 - 1");
+  EXPECT_EQ(text_error("Constant(value={data=[65536], dtype=u16, shape=[1]})"),
+            "attribute value of Constant: 65536 does not fit u16, which holds 0 to 65535");
 }
 
 TEST(Op, WrongTypesAreRefused) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "rung/base/error.h"
+#include "rung/tensor/float8.h"
 
 namespace rung {
 namespace {
@@ -54,15 +55,18 @@ Tensor Tensor::i64(Shape shape, std::vector<int64_t> values) {
 
 template <typename T>
 std::span<T> Tensor::as() const {
-  const bool matches =
-      (std::is_same_v<T, float> && dtype_ == DType::kF32) ||
-      (std::is_same_v<T, double> && dtype_ == DType::kF64) ||
-      (std::is_same_v<T, int64_t> && dtype_ == DType::kI64) ||
-      (std::is_same_v<T, int32_t> && dtype_ == DType::kI32) ||
-      (std::is_same_v<T, int16_t> && dtype_ == DType::kI16) ||
-      (std::is_same_v<T, int8_t> && dtype_ == DType::kI8) ||
-      (std::is_same_v<T, uint8_t> && (dtype_ == DType::kU8 || dtype_ == DType::kBool)) ||
-      (std::is_same_v<T, uint16_t> && (dtype_ == DType::kF16 || dtype_ == DType::kBF16));
+  const bool matches = (std::is_same_v<T, float> && dtype_ == DType::kF32) ||
+                       (std::is_same_v<T, double> && dtype_ == DType::kF64) ||
+                       (std::is_same_v<T, int64_t> && dtype_ == DType::kI64) ||
+                       (std::is_same_v<T, int32_t> && dtype_ == DType::kI32) ||
+                       (std::is_same_v<T, int16_t> && dtype_ == DType::kI16) ||
+                       (std::is_same_v<T, int8_t> && dtype_ == DType::kI8) ||
+                       (std::is_same_v<T, uint64_t> && dtype_ == DType::kU64) ||
+                       (std::is_same_v<T, uint32_t> && dtype_ == DType::kU32) ||
+                       (std::is_same_v<T, uint8_t> &&
+                        (dtype_ == DType::kU8 || dtype_ == DType::kBool || is_float8(dtype_))) ||
+                       (std::is_same_v<T, uint16_t> &&
+                        (dtype_ == DType::kF16 || dtype_ == DType::kBF16 || dtype_ == DType::kU16));
   if (!matches) fail_bug("a {} tensor was read as another type", name(dtype_));
   return {reinterpret_cast<T*>(data()), static_cast<size_t>(elements())};
 }
@@ -74,12 +78,43 @@ template std::span<int16_t> Tensor::as() const;
 template std::span<int8_t> Tensor::as() const;
 template std::span<uint8_t> Tensor::as() const;
 template std::span<uint16_t> Tensor::as() const;
+template std::span<uint32_t> Tensor::as() const;
+template std::span<uint64_t> Tensor::as() const;
 
 Tensor Tensor::clone() const {
   Tensor out(dtype_, shape_);
   if (bytes() > 0) std::memcpy(out.data(), data(), static_cast<size_t>(bytes()));
   return out;
 }
+
+namespace {
+
+/// f(the elements' C++ type) for whole types but bool.
+template <typename F>
+auto with_whole(DType dtype, const F& f) {
+  switch (dtype) {
+    case DType::kI8:
+      return f(int8_t{});
+    case DType::kU8:
+      return f(uint8_t{});
+    case DType::kI16:
+      return f(int16_t{});
+    case DType::kU16:
+      return f(uint16_t{});
+    case DType::kI32:
+      return f(int32_t{});
+    case DType::kU32:
+      return f(uint32_t{});
+    case DType::kI64:
+      return f(int64_t{});
+    case DType::kU64:
+      return f(uint64_t{});
+    default:
+      fail_bug("no whole type");
+  }
+}
+
+}  // namespace
 
 double Tensor::at(int64_t index) const {
   const auto i = static_cast<size_t>(index);
@@ -92,19 +127,16 @@ double Tensor::at(int64_t index) const {
       return f16_to_float(as<uint16_t>()[i]);
     case DType::kBF16:
       return bf16_to_float(as<uint16_t>()[i]);
-    case DType::kI8:
-      return as<int8_t>()[i];
-    case DType::kU8:
     case DType::kBool:
       return as<uint8_t>()[i];
-    case DType::kI16:
-      return as<int16_t>()[i];
-    case DType::kI32:
-      return as<int32_t>()[i];
-    case DType::kI64:
-      return static_cast<double>(as<int64_t>()[i]);
+    case DType::kF8E4M3:
+    case DType::kF8E4M3Fnuz:
+    case DType::kF8E5M2:
+    case DType::kF8E5M2Fnuz:
+      return float8_to_float(as<uint8_t>()[i], dtype_);
+    default:
+      return with_whole(dtype_, [&]<typename T>(T) { return static_cast<double>(as<T>()[i]); });
   }
-  fail_bug("unknown dtype");
 }
 
 void Tensor::set(int64_t index, double value) {
@@ -122,25 +154,31 @@ void Tensor::set(int64_t index, double value) {
     case DType::kBF16:
       as<uint16_t>()[i] = float_to_bf16(static_cast<float>(value));
       return;
-    case DType::kI8:
-      as<int8_t>()[i] = static_cast<int8_t>(value);
-      return;
-    case DType::kU8:
-      as<uint8_t>()[i] = static_cast<uint8_t>(value);
-      return;
     case DType::kBool:
       as<uint8_t>()[i] = value != 0;
       return;
-    case DType::kI16:
-      as<int16_t>()[i] = static_cast<int16_t>(value);
+    case DType::kF8E4M3:
+    case DType::kF8E4M3Fnuz:
+    case DType::kF8E5M2:
+    case DType::kF8E5M2Fnuz:
+      as<uint8_t>()[i] = float_to_float8(static_cast<float>(value), dtype_);
       return;
-    case DType::kI32:
-      as<int32_t>()[i] = static_cast<int32_t>(value);
-      return;
-    case DType::kI64:
-      as<int64_t>()[i] = static_cast<int64_t>(value);
-      return;
+    default:
+      with_whole(dtype_, [&]<typename T>(T) { as<T>()[i] = static_cast<T>(value); });
   }
+}
+
+int64_t Tensor::integer(int64_t index) const {
+  if (is_floating(dtype_) || dtype_ == DType::kBool) return static_cast<int64_t>(at(index));
+  return with_whole(dtype_, [&]<typename T>(T) {
+    return static_cast<int64_t>(as<T>()[static_cast<size_t>(index)]);
+  });
+}
+
+void Tensor::set_integer(int64_t index, int64_t value) {
+  if (is_floating(dtype_) || dtype_ == DType::kBool) return set(index, static_cast<double>(value));
+  with_whole(dtype_,
+             [&]<typename T>(T) { as<T>()[static_cast<size_t>(index)] = static_cast<T>(value); });
 }
 
 bool Tensor::identical(const Tensor& other) const {

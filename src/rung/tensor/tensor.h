@@ -51,6 +51,10 @@ class Tensor {
   /// Element by element as double, for reports and small tensors.
   double at(int64_t index) const;
   void set(int64_t index, double value);
+  /// The same as a whole number, exact for whole types; fractions are cut off. Numbers wrap where
+  /// the type does not hold them, so a u64 of 2^63 and more has the bits of a negative number.
+  int64_t integer(int64_t index) const;
+  void set_integer(int64_t index, int64_t value);
   /// Same dtype, shape and bytes, or both undefined.
   bool identical(const Tensor& other) const;
 

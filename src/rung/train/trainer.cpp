@@ -15,6 +15,7 @@
 #include "rung/exec/eager/device.h"
 #include "rung/graph/rewrite.h"
 #include "rung/io/model_file.h"
+#include "rung/ops/dtype_eager.h"
 #include "rung/train/checkpoint.h"
 #include "rung/train/optimizer.h"
 #include "rung/train/run_context.h"
@@ -29,15 +30,21 @@ double since(Clock::time_point start) {
 }
 
 bool is_finite(const at::Tensor& weight) {
-  return !weight.is_floating_point() || at::isfinite(weight).all().item<bool>();
+  const bool few = has_few_kernels(weight.scalar_type());
+  return !weight.is_floating_point() ||
+         at::isfinite(few ? weight.to(at::kFloat) : weight).all().item<bool>();
 }
 
-/// Refuses a quantised network: where numbers are rounded to 8 bits no gradient comes back, and the
-/// weights in front would stay without a word.
+bool is_coarse(DType dtype) {
+  return (!is_floating(dtype) && dtype != DType::kBool && size_of(dtype) <= 2) || is_float8(dtype);
+}
+
+/// Refuses a quantised network: where numbers are rounded to 8 or 16 bits no gradient comes back
+/// (in 8-bit floats, little of it), and the weights in front would stay without a word.
 void check_not_quantised(const Graph& graph) {
   for (const Node& node : graph.nodes()) {
     const auto* cast = std::get_if<ops::Cast>(&node.op);
-    if (cast == nullptr || (cast->dtype != DType::kI8 && cast->dtype != DType::kU8)) continue;
+    if (cast == nullptr || !is_coarse(cast->dtype)) continue;
     if (!is_floating(graph.type(node.inputs[0]).dtype)) continue;
     fail_unsupported(
         "the network is quantised: node {} turns numbers into {}, through which no gradient "

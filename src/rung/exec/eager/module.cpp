@@ -10,6 +10,7 @@
 #include "rung/exec/eager/schedule.h"
 #include "rung/graph/rewrite.h"
 #include "rung/graph/taps.h"
+#include "rung/ops/dtype_eager.h"
 #include "rung/ops/eager.h"
 
 namespace rung {
@@ -92,6 +93,8 @@ struct ModuleImpl::Impl {
         all(graph, output_values(graph)),
         first(graph, first_output(graph)) {
     for (size_t i = 0; i < graph.size(); ++i) {
+      for (const auto& type : graph.nodes()[i].types)
+        to_torch(type.dtype);  // refuses what it lacks
       const auto* constant = graph.op_as<ops::Constant>(graph.id(i));
       if (constant != nullptr) fixed[i] = to_torch(constant->value);
     }
@@ -203,7 +206,8 @@ void ModuleImpl::register_weights(const Model& model, uint64_t seed) {
     if (param.buffer) {
       module->register_buffer(leaf, tensor);
     } else {
-      const bool trains = shared ? tensor.requires_grad() : tensor.is_floating_point();
+      const bool fractions = tensor.is_floating_point() && !has_few_kernels(tensor.scalar_type());
+      const bool trains = shared ? tensor.requires_grad() : fractions;
       module->register_parameter(leaf, tensor, trains);
     }
     impl_->fixed[static_cast<size_t>(id.index)] = tensor;

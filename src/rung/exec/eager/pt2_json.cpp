@@ -2,6 +2,7 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
+#include "rung/ops/dtype_eager.h"
 
 namespace rung::pt2 {
 
@@ -40,7 +41,13 @@ std::pair<std::string, const nlohmann::json*> member(const nlohmann::json& tagge
 c10::ScalarType scalar_type(const nlohmann::json& value, const std::string& what) {
   const int64_t number = whole(value, what);
   if (number >= 1 && number <= 12) return static_cast<c10::ScalarType>(number - 1);
-  if (number == 13) return c10::ScalarType::BFloat16;
+  static constexpr std::pair<int64_t, DType> kLater[] = {
+      {13, DType::kBF16},   {28, DType::kU16},        {29, DType::kF8E4M3},
+      {30, DType::kF8E5M2}, {31, DType::kF8E4M3Fnuz}, {32, DType::kF8E5M2Fnuz},
+      {34, DType::kU32},    {35, DType::kU64}};
+  for (const auto& [theirs, dtype] : kLater) {
+    if (theirs == number) return to_torch(dtype);
+  }
   fail_unsupported("{} is of PyTorch's type {}, which rung lacks", what, number);
 }
 

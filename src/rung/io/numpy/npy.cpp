@@ -23,15 +23,18 @@ struct NpyType {
   const char* code;  // without the byte order
 };
 // The one table, read both ways.
-constexpr std::array<NpyType, 9> kTypes = {{{DType::kF32, "f4"},
-                                            {DType::kF64, "f8"},
-                                            {DType::kF16, "f2"},
-                                            {DType::kI8, "i1"},
-                                            {DType::kU8, "u1"},
-                                            {DType::kI16, "i2"},
-                                            {DType::kI32, "i4"},
-                                            {DType::kI64, "i8"},
-                                            {DType::kBool, "b1"}}};
+constexpr std::array<NpyType, 12> kTypes = {{{DType::kF32, "f4"},
+                                             {DType::kF64, "f8"},
+                                             {DType::kF16, "f2"},
+                                             {DType::kI8, "i1"},
+                                             {DType::kU8, "u1"},
+                                             {DType::kI16, "i2"},
+                                             {DType::kU16, "u2"},
+                                             {DType::kU32, "u4"},
+                                             {DType::kU64, "u8"},
+                                             {DType::kI32, "i4"},
+                                             {DType::kI64, "i8"},
+                                             {DType::kBool, "b1"}}};
 
 DType parse_type(const std::string& descr, const std::string& file) {
   if (descr.size() > 1 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos) {

@@ -289,6 +289,7 @@ void Exporter::write_node(NodeId id) {
   if (is_leaf(node.op)) return;
   NodeWriter writer(*this, id);
   try {
+    check_float8(node.op, writer);
     const OnnxValues results = std::visit(
         [&](const auto& op) -> OnnxValues {
           using T = std::decay_t<decltype(op)>;

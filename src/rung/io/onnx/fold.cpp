@@ -16,7 +16,7 @@ Tensor made(DType dtype, const Shape& shape) {
 
 Sizes list(const Tensor& t) {
   Sizes out;
-  for (int64_t i = 0; i < t.elements(); ++i) out.push_back(get(t, i));
+  for (int64_t i = 0; i < t.elements(); ++i) out.push_back(t.integer(i));
   return out;
 }
 

@@ -82,7 +82,7 @@ Tensor gather(const Node& n) {
   each(shape, [&](int64_t i, const Sizes& at) {
     int64_t at_index = 0, place = 0;
     for (size_t k = 0; k < width; ++k) at_index += at[axis + k] * si[k];
-    int64_t row = get(index, at_index);
+    int64_t row = index.integer(at_index);
     if (row < 0) row += x.shape()[axis];
     if (row < 0 || row >= x.shape()[axis]) {
       fail_user("index {} of an axis of {}", row, x.shape()[axis]);
@@ -241,7 +241,7 @@ Tensor non_zero(const Node& n) {
   Tensor out = made(DType::kI64, {rank, count});
   for (int64_t k = 0; k < count; ++k) {
     for (int64_t axis = 0; axis < rank; ++axis) {
-      put(out, axis * count + k, found[static_cast<size_t>(k)][static_cast<size_t>(axis)]);
+      out.set_integer(axis * count + k, found[static_cast<size_t>(k)][static_cast<size_t>(axis)]);
     }
   }
   return out;

@@ -38,20 +38,9 @@ constexpr int64_t kLargest = 1 << 20;  ///< elements of a result
 
 /// Whole numbers are exact to 64 bits, fractions are doubles.
 inline bool whole(DType dtype) { return !is_floating(dtype); }
-inline int64_t get(const Tensor& t, int64_t i) {
-  return t.dtype() == DType::kI64 ? t.as<int64_t>()[static_cast<size_t>(i)]
-                                  : static_cast<int64_t>(t.at(i));
-}
-inline void put(Tensor& t, int64_t i, int64_t value) {
-  if (t.dtype() == DType::kI64) {
-    t.as<int64_t>()[static_cast<size_t>(i)] = value;
-  } else {
-    t.set(i, static_cast<double>(value));
-  }
-}
 inline void copy(Tensor& to, int64_t i, const Tensor& from, int64_t k) {
   if (whole(to.dtype()) && whole(from.dtype())) {
-    put(to, i, get(from, k));
+    to.set_integer(i, from.integer(k));
   } else {
     to.set(i, from.at(k));
   }

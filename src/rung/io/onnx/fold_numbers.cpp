@@ -4,6 +4,7 @@
 #include <map>
 
 #include "rung/io/onnx/fold_node.h"
+#include "rung/tensor/float8.h"
 
 namespace rung::fold {
 namespace {
@@ -17,7 +18,7 @@ Tensor elementwise(const Tensor& a, const Tensor& b, DType dtype, const I& integ
   each(out.shape(), [&](int64_t i, const Sizes& at) {
     const int64_t pa = broadcast_place(at, a.shape(), sa), pb = broadcast_place(at, b.shape(), sb);
     if (exact) {
-      put(out, i, integers(get(a, pa), get(b, pb)));
+      out.set_integer(i, integers(a.integer(pa), b.integer(pb)));
     } else {
       out.set(i, static_cast<double>(fractions(a.at(pa), b.at(pb))));
     }
@@ -110,7 +111,7 @@ std::optional<Tensor> unary(const Node& n) {
   Tensor out = made(n.x().dtype(), n.x().shape());
   for (int64_t i = 0; i < out.elements(); ++i) {
     if (n.name == "Neg" && whole(out.dtype())) {
-      put(out, i, difference(int64_t{0}, get(n.x(), i)));
+      out.set_integer(i, difference(int64_t{0}, n.x().integer(i)));
     } else {
       out.set(i, found->second(n.x().at(i)));
     }
@@ -136,7 +137,7 @@ std::optional<Tensor> reduce(const Node& n) {
   Tensor out = made(x.dtype(), kept);
   std::vector<bool> seen(static_cast<size_t>(out.elements()), false);
   if (n.name == "ReduceProd") {
-    for (int64_t i = 0; i < out.elements(); ++i) put(out, i, 1);
+    for (int64_t i = 0; i < out.elements(); ++i) out.set_integer(i, 1);
   }
   const Sizes strides = strides_of(kept);
   each(x.shape(), [&](int64_t i, const Sizes& at) {
@@ -148,7 +149,7 @@ std::optional<Tensor> reduce(const Node& n) {
       return n.name == "ReduceMax" ? std::max(a, b) : std::min(a, b);
     };
     if (whole(x.dtype())) {
-      put(out, place, fold(get(out, place), get(x, i)));
+      out.set_integer(place, fold(out.integer(place), x.integer(i)));
     } else {
       out.set(place, fold(out.at(place), x.at(i)));
     }
@@ -157,15 +158,20 @@ std::optional<Tensor> reduce(const Node& n) {
   return with_shape(out, shape);
 }
 
-Tensor cast(const Tensor& x, DType dtype) {
+Tensor cast(const Node& n, DType dtype) {
+  const Tensor& x = n.x();
   Tensor out = made(dtype, x.shape());
+  const bool saturates = is_float8(dtype) && n.integer("saturate", 1) != 0;
+  const double most = saturates ? largest_float8(dtype) : 0;
   for (int64_t i = 0; i < out.elements(); ++i) {
-    if (dtype == DType::kBool) {
+    if (saturates) {
+      out.set(i, std::isnan(x.at(i)) ? x.at(i) : std::clamp(x.at(i), -most, most));
+    } else if (dtype == DType::kBool) {
       out.set(i, x.at(i) != 0 ? 1 : 0);
     } else if (whole(dtype) && !whole(x.dtype())) {
       const double value = std::trunc(x.at(i));
       if (!(std::fabs(value) < 9e18)) fail_user("{} is no whole number of 64 bits", value);
-      put(out, i, static_cast<int64_t>(value));
+      out.set_integer(i, static_cast<int64_t>(value));
     } else {
       copy(out, i, x, i);
     }
@@ -184,15 +190,24 @@ Tensor range(const Node& n) {
   }
   return out;
 }
+
+/// Whether it holds numbers that 64 bits with a sign do not.
+bool beyond_i64(const Tensor& x) {
+  if (!x.defined() || x.dtype() != DType::kU64) return false;
+  const auto values = x.as<uint64_t>();
+  return std::any_of(values.begin(), values.end(), [](uint64_t v) { return v > INT64_MAX; });
+}
+
 }  // namespace
 
 std::vector<Tensor> numbers(const Node& n) {
-  if (n.name == "CastLike") return {cast(n.x(), n.x(1).dtype())};
+  if (std::any_of(n.in.begin(), n.in.end(), beyond_i64)) return {};  // left to LibTorch
+  if (n.name == "CastLike") return {cast(n, n.x(1).dtype())};
   if (n.name == "Range") return {range(n)};
   if (n.name == "Cast") {
     const auto dtype = ops::dtype_from_onnx(n.integer("to", 0));
     if (!dtype) return {};
-    return {cast(n.x(), *dtype)};
+    return {cast(n, *dtype)};
   }
   for (const auto function : {variadic, unary, reduce}) {
     if (auto out = function(n)) return {*out};

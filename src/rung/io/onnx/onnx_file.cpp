@@ -127,16 +127,15 @@ void fill(Tensor& out, const List& list, const TensorProto& proto) {
               list.size(), to_string(out.shape()), out.elements());
   }
   for (int i = 0; i < list.size(); ++i) {
-    switch (out.dtype()) {
-      case DType::kF16:
-      case DType::kBF16:
-        out.as<uint16_t>()[static_cast<size_t>(i)] = static_cast<uint16_t>(list[i]);
-        break;
-      case DType::kI64:
-        out.as<int64_t>()[static_cast<size_t>(i)] = static_cast<int64_t>(list[i]);
-        break;
-      default:
-        out.set(i, static_cast<double>(list[i]));
+    const auto place = static_cast<size_t>(i);
+    if (!is_floating(out.dtype())) {
+      out.set_integer(i, static_cast<int64_t>(list[i]));
+    } else if (is_float8(out.dtype())) {  // stored as bits, as those of 16 are
+      out.as<uint8_t>()[place] = static_cast<uint8_t>(list[i]);
+    } else if (size_of(out.dtype()) == 2) {
+      out.as<uint16_t>()[place] = static_cast<uint16_t>(list[i]);
+    } else {
+      out.set(i, static_cast<double>(list[i]));
     }
   }
 }
@@ -149,6 +148,9 @@ void fill_from_lists(Tensor& out, const TensorProto& proto) {
       return fill(out, proto.double_data(), proto);
     case DType::kI64:
       return fill(out, proto.int64_data(), proto);
+    case DType::kU32:
+    case DType::kU64:
+      return fill(out, proto.uint64_data(), proto);
     default:
       return fill(out, proto.int32_data(), proto);
   }
@@ -249,7 +251,8 @@ Tensor read_tensor(const OnnxFile& file, const TensorProto& proto, const WeightP
   }
   // Sizes that no list in the file can fill are not allocated.
   const int64_t listed = proto.float_data_size() + proto.int32_data_size() +
-                         proto.int64_data_size() + proto.double_data_size();
+                         proto.int64_data_size() + proto.double_data_size() +
+                         proto.uint64_data_size();
   if (listed != elements) {
     fail_user("tensor {} has {} numbers, and its shape {} needs {}", quoted(proto.name()), listed,
               to_string(shape), elements);

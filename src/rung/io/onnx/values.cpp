@@ -41,7 +41,7 @@ bool FileValues::foldable(const FileValue& value) const {
   const bool single = !value.of_layer && std::all_of(sizes.begin(), sizes.end(),
                                                      [](int64_t size) { return size == 1; });
   const auto dtype = ops::dtype_from_onnx(value.initializer->data_type());
-  return single || (dtype && !is_floating(*dtype));
+  return single || (dtype && (!is_floating(*dtype) || is_float8(*dtype)));
 }
 
 Ref FileValues::ref(FileValue& value, bool buffer) const {

@@ -24,7 +24,8 @@ struct PickleObject {
     kDict,
     kGlobal,   ///< a name that is known and plain: "torch.FloatStorage", "torch.float32"
     kStorage,  ///< memory of tensors: text is its key, whole its elements, items[0] its kGlobal
-    kTensor,   ///< items: storage, offset, sizes, strides, … as Python would be given them
+    kTensor,   ///< items: storage, offset, sizes, strides, … as Python would be given them; the
+               ///< eighth is the type of the elements where the storage has none
   };
   Kind kind = Kind::kNone;
   int64_t whole = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace rung {
 namespace {
@@ -50,6 +51,19 @@ Object* tensor(const Object& arguments, Pickle& pickle) {
   return made;
 }
 
+// Types without a storage of their own: behind the six of version 2 their name, then what marks
+// views, which version 2 has at once.
+Object* tensor_of_type(const Object& arguments, Pickle& pickle) {
+  const size_t count = arguments.items.size();
+  if (count < 7 || count > 8 || arguments.items[6]->kind != Kind::kGlobal) return nullptr;
+  if (arguments.items[0]->kind != Kind::kStorage) return nullptr;
+  Object* made = make(pickle, Kind::kTensor);
+  made->items = arguments.items;
+  if (count == 7) made->items.push_back(make(pickle, Kind::kNone));
+  std::swap(made->items[6], made->items[7]);
+  return made;
+}
+
 Object* first_if(const Object& arguments, Kind kind) {
   if (arguments.items.empty() || arguments.items[0]->kind != kind) return nullptr;
   return arguments.items[0];
@@ -88,6 +102,7 @@ constexpr Known kKnown[] = {
     {"torch._utils._rebuild_parameter", parameter},
     {"torch._utils._rebuild_tensor", tensor},
     {"torch._utils._rebuild_tensor_v2", tensor},
+    {"torch._utils._rebuild_tensor_v3", tensor_of_type},
     {"torch.bfloat16", nullptr},
     {"torch.bool", nullptr},
     {"torch.complex128", nullptr},
@@ -95,10 +110,18 @@ constexpr Known kKnown[] = {
     {"torch.float16", nullptr},
     {"torch.float32", nullptr},
     {"torch.float64", nullptr},
+    {"torch.float8_e4m3fn", nullptr},
+    {"torch.float8_e4m3fnuz", nullptr},
+    {"torch.float8_e5m2", nullptr},
+    {"torch.float8_e5m2fnuz", nullptr},
     {"torch.int16", nullptr},
     {"torch.int32", nullptr},
     {"torch.int64", nullptr},
     {"torch.int8", nullptr},
+    {"torch.storage.UntypedStorage", nullptr},
+    {"torch.uint16", nullptr},
+    {"torch.uint32", nullptr},
+    {"torch.uint64", nullptr},
     {"torch.uint8", nullptr},
 };
 

@@ -3,6 +3,7 @@
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/io/pytorch/pth.h"
+#include "rung/io/pytorch/tensors.h"
 #include "rung/io/pytorch/zip_writer.h"
 
 namespace rung {
@@ -33,8 +34,9 @@ std::string_view storage_type(DType dtype) {
       return "LongStorage";
     case DType::kBool:
       return "BoolStorage";
+    default:
+      return {};  // PyTorch has none either
   }
-  fail_bug("a dtype without a storage type");
 }
 
 /// Protocol 2, without notes of what was written before: longer by a few bytes, and simple.
@@ -86,21 +88,28 @@ std::vector<int64_t> row_major(const Shape& shape) {
   return strides;
 }
 
-// _rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks)
+// _rebuild_tensor_v2(storage, offset, sizes, strides, requires_grad, hooks), or _v3 with the type
+// behind these where the storage is of bytes.
 void add_tensor(Pickler& out, const Tensor& tensor, const std::string& key) {
-  out.global("torch._utils", "_rebuild_tensor_v2");
+  const std::string_view storage = storage_type(tensor.dtype());
+  const bool typed = !storage.empty();
+  out.global("torch._utils", typed ? "_rebuild_tensor_v2" : "_rebuild_tensor_v3");
   out.raw("((");
   out.text("storage");
-  out.global("torch", storage_type(tensor.dtype()));
+  out.global(typed ? "torch" : "torch.storage", typed ? storage : "UntypedStorage");
   out.text(key);
   out.text("cpu");
-  out.whole(tensor.elements());
+  out.whole(typed ? tensor.elements() : tensor.bytes());
   out.raw("tQ");
   out.whole(0);
   out.tuple(tensor.shape());
   out.tuple(row_major(tensor.shape()));
   out.raw("\x89");
   ordered_dict(out);
+  if (!typed) {
+    const std::string_view dtype = name_without_storage(tensor.dtype());
+    out.global("torch", dtype.substr(dtype.find('.') + 1));
+  }
   out.raw("tR");
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
@@ -30,13 +31,42 @@ constexpr StorageType kTypes[] = {{"torch.FloatStorage", DType::kF32, 4},
                                   {"torch.LongStorage", DType::kI64, 8},
                                   {"torch.BoolStorage", DType::kBool, 1},
                                   {"torch.ComplexFloatStorage", std::nullopt, 8},
-                                  {"torch.ComplexDoubleStorage", std::nullopt, 16}};
+                                  {"torch.ComplexDoubleStorage", std::nullopt, 16},
+                                  {"torch.storage.UntypedStorage", std::nullopt, 1}};
 
 const StorageType& type_of(const Object& storage) {
   for (const StorageType& type : kTypes) {
     if (type.name == storage.items.at(0)->text) return type;
   }
   fail_bug("no storage type {}", quoted(storage.items[0]->text));
+}
+
+/// Types that PyTorch has no storages for, by its names; the one table, read both ways.
+constexpr std::pair<DType, std::string_view> kUntyped[] = {
+    {DType::kU16, "torch.uint16"},
+    {DType::kU32, "torch.uint32"},
+    {DType::kU64, "torch.uint64"},
+    {DType::kF8E4M3, "torch.float8_e4m3fn"},
+    {DType::kF8E4M3Fnuz, "torch.float8_e4m3fnuz"},
+    {DType::kF8E5M2, "torch.float8_e5m2"},
+    {DType::kF8E5M2Fnuz, "torch.float8_e5m2fnuz"}};
+
+std::optional<DType> dtype_without_storage(std::string_view name) {
+  for (const auto& [dtype, theirs] : kUntyped) {
+    if (theirs == name) return dtype;
+  }
+  return std::nullopt;
+}
+
+/// Of the elements; an untyped storage is of bytes, and the tensor says what they are.
+DType dtype_of(const Object& tensor, const std::string& what) {
+  const StorageType& type = type_of(*tensor.items.at(0));
+  if (type.dtype) return *type.dtype;
+  const std::string_view name =
+      tensor.items.size() == 8 ? std::string_view(tensor.items[7]->text) : type.name;
+  const auto dtype = dtype_without_storage(name);
+  if (!dtype) fail_unsupported("{} has elements of {}, which rung lacks", what, name);
+  return *dtype;
 }
 
 // Sizes or strides: whole numbers of 0 or more.
@@ -72,15 +102,14 @@ bool is_dense(const Shape& shape, const std::vector<int64_t>& strides) {
 
 Layout read_layout(const Object& tensor, const std::string& what) {
   const Object& storage = *tensor.items.at(0);
-  const StorageType& type = type_of(storage);
-  if (!type.dtype) fail_unsupported("{} has elements of {}, which rung lacks", what, type.name);
-  const bool marked = tensor.items.size() == 7 && tensor.items[6]->kind != Kind::kNone;
+  const DType dtype = dtype_of(tensor, what);
+  const bool marked = tensor.items.size() >= 7 && tensor.items[6]->kind != Kind::kNone;
   if (marked) fail_unsupported("{} is a view that negates or conjugates its memory", what);
   const Object& offset = *tensor.items.at(1);
   if (offset.kind != Kind::kInt || offset.whole < 0 || !offset.text.empty())
     fail_user("{} has a broken offset", what);
 
-  Layout layout{.dtype = *type.dtype,
+  Layout layout{.dtype = dtype,
                 .shape = numbers(*tensor.items.at(2), what),
                 .strides = numbers(*tensor.items.at(3), what),
                 .offset = offset.whole,
@@ -100,7 +129,9 @@ Layout read_layout(const Object& tensor, const std::string& what) {
     return layout;
   }
   // The last element, counted without overflow: no term may pass what is left.
-  int64_t left = storage.whole - 1;
+  const int64_t per_element = size_of(dtype) / static_cast<int64_t>(type_of(storage).bytes);
+  const int64_t held = storage.whole / per_element;
+  int64_t left = held - 1;
   const auto spend = [&](int64_t steps, int64_t stride) {
     if (stride != 0 && steps > left / stride) left = -1;
     if (left >= 0) left -= steps * stride;
@@ -111,12 +142,11 @@ Layout read_layout(const Object& tensor, const std::string& what) {
   }
   if (left < 0) {
     fail_user("{} reaches outside of its memory: offset {}, sizes {}, strides {}, {} elements",
-              what, layout.offset, to_string(layout.shape), to_string(layout.strides),
-              storage.whole);
+              what, layout.offset, to_string(layout.shape), to_string(layout.strides), held);
   }
-  if (layout.elements > storage.whole) {
+  if (layout.elements > held) {
     fail_unsupported("{} is expanded: {} repeats the {} elements of its memory", what,
-                     to_string(layout.shape), storage.whole);
+                     to_string(layout.shape), held);
   }
   return layout;
 }
@@ -142,6 +172,13 @@ Tensor gather(const Layout& layout, const std::byte* memory) {
 
 size_t element_bytes(const Object& storage) { return type_of(storage).bytes; }
 
+std::string_view name_without_storage(DType dtype) {
+  for (const auto& [ours, name] : kUntyped) {
+    if (ours == dtype) return name;
+  }
+  return {};
+}
+
 Weights read_tensors(const Object& dict, const StorageSource& source, int64_t most_copied,
                      const std::string& file) {
   Weights out;
@@ -156,9 +193,10 @@ Weights read_tensors(const Object& dict, const StorageSource& source, int64_t mo
     const std::string what = fmt::format("tensor {} of {}", quoted(key.text), file);
     const Layout layout = read_layout(value, what);
     const Object& storage = *value.items[0];
-    const size_t item = element_bytes(storage);
+    const auto item = static_cast<size_t>(size_of(layout.dtype));
     if (storage.whole > INT64_MAX / 16) fail_user("{} has absurdly large memory", what);
-    const auto memory = source(storage.text, static_cast<size_t>(storage.whole) * item);
+    const auto memory =
+        source(storage.text, static_cast<size_t>(storage.whole) * element_bytes(storage));
     Tensor tensor;
     if (layout.dense) {
       tensor = Tensor(layout.dtype, layout.shape,

@@ -31,6 +31,12 @@ int64_t index_at(const std::byte* indices, DType dtype, int64_t i) {
       return read(int8_t{});
     case DType::kU8:
       return read(uint8_t{});
+    case DType::kU16:
+      return read(uint16_t{});
+    case DType::kU32:
+      return read(uint32_t{});
+    case DType::kU64:
+      return read(uint64_t{});
     default:
       fail_bug("indices of {}", name(dtype));
   }

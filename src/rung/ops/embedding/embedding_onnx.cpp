@@ -135,6 +135,7 @@ constexpr OnnxEntry kEmbeddingRules[] = {
     {"ScatterND", scatter_nd},
     {"OneHot", one_hot},
     {"Compress", compress},
+    {"TfIdfVectorizer", tfidf_vectorizer},
 };
 
 }  // namespace

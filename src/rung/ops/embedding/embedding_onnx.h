@@ -18,5 +18,6 @@ OnnxResult scatter_elements(OnnxCall& call);
 OnnxResult scatter_nd(OnnxCall& call);
 OnnxResult tensor_scatter(OnnxCall& call);
 OnnxResult reverse_sequence(OnnxCall& call);
+OnnxResult tfidf_vectorizer(OnnxCall& call);
 
 }  // namespace rung::ops

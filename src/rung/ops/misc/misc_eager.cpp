@@ -19,7 +19,9 @@ Tensors run(const FullLike& op, const Tensors& in, const RunContext&) {
 }
 
 Tensors run(const ArangeLike& op, const Tensors& in, const RunContext&) {
-  return {at::arange(in[0].size(op.axis), in[0].options().dtype(to_torch(op.dtype)))};
+  const auto type = to_torch(op.dtype);
+  const auto counted = has_few_kernels(type) ? at::kLong : type;
+  return {at::arange(in[0].size(op.axis), in[0].options().dtype(counted)).to(type)};
 }
 
 }  // namespace rung::ops

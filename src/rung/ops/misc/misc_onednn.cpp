@@ -3,6 +3,7 @@
 #include "rung/ops/kernel.h"
 #include "rung/ops/layout/layout_onednn.h"
 #include "rung/ops/layout/move.h"
+#include "rung/tensor/float8.h"
 
 namespace rung::ops {
 namespace {
@@ -22,14 +23,22 @@ struct F16 {
 struct Bool {
   uint8_t value;
 };
+template <DType Type>
+struct F8 {
+  static constexpr DType kType = Type;
+  uint8_t bits;
+};
+template <typename T>
+concept IsF8 = requires {
+  T::kType;
+};
 
 template <typename T>
-T value_of(T element) {
-  return element;
-}
+requires std::is_arithmetic_v<T> T value_of(T element) { return element; }
 float value_of(Bf16 element) { return onednn::load(&element); }
 float value_of(F16 element) { return f16_to_float(element.bits); }
 bool value_of(Bool element) { return element.value != 0; }
+float value_of(IsF8 auto element) { return float8_to_float(element.bits, element.kType); }
 
 template <typename To, typename Value>
 To element_of(Value value) {
@@ -41,6 +50,8 @@ To element_of(Value value) {
     Bf16 element;
     onednn::store(&element, static_cast<float>(value));
     return element;
+  } else if constexpr (IsF8<To>) {
+    return {float_to_float8(static_cast<float>(value), To::kType)};
   } else if constexpr (std::is_floating_point_v<Value> && sizeof(To) < sizeof(int32_t)) {
     return static_cast<To>(static_cast<int64_t>(value));  // LibTorch wraps so
   } else {
@@ -71,6 +82,20 @@ auto with_type(DType dtype, const F& f) {
       return f(int64_t{});
     case DType::kBool:
       return f(Bool{});
+    case DType::kU16:
+      return f(uint16_t{});
+    case DType::kU32:
+      return f(uint32_t{});
+    case DType::kU64:
+      return f(uint64_t{});
+    case DType::kF8E4M3:
+      return f(F8<DType::kF8E4M3>{});
+    case DType::kF8E4M3Fnuz:
+      return f(F8<DType::kF8E4M3Fnuz>{});
+    case DType::kF8E5M2:
+      return f(F8<DType::kF8E5M2>{});
+    case DType::kF8E5M2Fnuz:
+      return f(F8<DType::kF8E5M2Fnuz>{});
   }
   __builtin_unreachable();
 }

@@ -48,6 +48,20 @@ int64_t aten_type(DType dtype) {
       return 11;
     case DType::kBF16:
       return 15;
+    case DType::kF8E5M2:
+      return 23;
+    case DType::kF8E4M3:
+      return 24;
+    case DType::kF8E5M2Fnuz:
+      return 25;
+    case DType::kF8E4M3Fnuz:
+      return 26;
+    case DType::kU16:
+      return 27;
+    case DType::kU32:
+      return 28;
+    case DType::kU64:
+      return 29;
   }
   fail_bug("type {} has no number in ATen", static_cast<int>(dtype));  // nor a name
 }
@@ -68,10 +82,10 @@ OnnxResult bit_cast(OnnxCall& call) {
 OnnxResult cast(OnnxCall& call) {
   const auto dtype = dtype_from_onnx(call.integer("to"));
   if (!dtype) fail_unsupported("Cast to ONNX's type {}, which rung lacks", call.integer("to"));
-  return {call.cast(call.tensor(0), *dtype)};
+  return {converted(call, call.tensor(0), *dtype)};
 }
 
-OnnxResult cast_like(OnnxCall& call) { return {call.cast(call.tensor(0), call.dtype(1))}; }
+OnnxResult cast_like(OnnxCall& call) { return {converted(call, call.tensor(0), call.dtype(1))}; }
 
 OnnxResult constant_of_shape(OnnxCall& call) {
   const Tensor* value = call.tensor_attribute("value");

@@ -143,6 +143,18 @@ OnnxValues rounded_quotient(OnnxWriter& w, const Arguments& args) {
   return {w.add("Mul", {w.add("Sign", {y}), size})};
 }
 
+/// ONNX shifts numbers without sign alone.
+template <const char* const& Direction>
+OnnxValues shifted(OnnxWriter& w, const Arguments& args) {
+  const DType dtype = w.type(args.place(0)).dtype;
+  if (dtype != DType::kU8 && !is_wide_unsigned(dtype)) {
+    fail_unsupported("BitShift takes u8, u16, u32 and u64, not {}", name(dtype));
+  }
+  return {
+      w.add("BitShift", {args.tensor(0), args.tensor(1)}, {{"direction", std::string(Direction)}})};
+}
+constexpr const char *kShiftLeft = "LEFT", *kShiftRight = "RIGHT";
+
 OnnxValues topk(OnnxWriter& w, const Arguments& args) {
   return w.add_all("TopK", {args.tensor(0), w.integers({args.value<int64_t>(1)})},
                    {{"axis", args.value<int64_t>(2)},
@@ -170,6 +182,8 @@ constexpr Entry kRules[] = {
     {"aten::bitwise_and.Tensor", 18, binary<kAnd>},
     {"aten::bitwise_or.Tensor", 18, binary<kOr>},
     {"aten::bitwise_xor.Tensor", 18, binary<kXor>},
+    {"aten::bitwise_left_shift.Tensor", 13, shifted<kShiftLeft>},
+    {"aten::bitwise_right_shift.Tensor", 13, shifted<kShiftRight>},
     {"aten::fmod.Tensor", 13, fmod},
     {"aten::flip", 13, flip},
     {"aten::gather", 13, gather},

@@ -23,8 +23,11 @@ Range range_of(DType dtype) {
       return {-128, 127};
     case DType::kI16:
       return {-32768, 32767};
+    case DType::kU16:
+      return {0, 65535};
     default:
-      fail_unsupported("quantisation to {}; u8, i8 and i16 are supported", name(dtype));
+      fail_unsupported("quantisation to {}; u8, i8, u16, i16 and 8-bit floats are supported",
+                       name(dtype));
   }
 }
 
@@ -59,10 +62,11 @@ size_t quantised_axis(OnnxCall& call, const Dims& x) {
   return resolve_axis(axis, x.size());
 }
 
-/// round(x) + zero in the range of a type; `zero` is the place of an input.
+/// round(x) + zero in the range of a type; 8-bit floats have fractions.
 Ref quantised(OnnxCall& call, Ref x, std::optional<Ref> zero, DType dtype) {
-  Ref y = call.unary(UnaryFn::kRound, x);
+  Ref y = is_float8(dtype) ? x : call.unary(UnaryFn::kRound, x);
   if (zero) y = call.binary(BinaryFn::kAdd, y, *zero);
+  if (is_float8(dtype)) return converted(call, y, dtype);
   const Range range = range_of(dtype);
   return call.cast(call.add(Clamp{.low = range.low, .high = range.high}, {y}), dtype);
 }

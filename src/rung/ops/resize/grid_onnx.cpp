@@ -1,42 +1,102 @@
 #include "rung/ops/resize/grid_onnx.h"
+
+#include <array>
+#include <optional>
+
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 
 namespace rung::ops {
 namespace {
 
-/// The weights of an axis' elements in the cells of boxes that reach from begin [R] over extent
-/// [R]: [R, cells, size]. Each cell is the mean of `samples` places, between the elements.
-Ref cell_weights(OnnxCall& call, Ref begin, Ref extent, int64_t cells, int64_t samples,
-                 int64_t size) {
+/// The places of the cells' samples along an axis of `size` elements, in boxes that reach from
+/// begin [R] over extent [R].
+struct Samples {
+  Ref inside;  ///< [R, cells · samples], the edge's place for those up to an element beyond it
+  Ref near;    ///< [R, cells · samples, 1]: 1; 0 further out, where there is nothing
+  Ref place;   ///< [size], of the elements
+};
+
+Samples samples_of(OnnxCall& call, Ref begin, Ref extent, int64_t count, int64_t size) {
   const DType dtype = call.type(begin).dtype;
-  Tensor part(DType::kF32, {cells * samples}), place(DType::kF32, {size});
-  for (int64_t i = 0; i < cells * samples; ++i) {
-    part.set(i, (static_cast<double>(i) + 0.5) / static_cast<double>(cells * samples));
+  Tensor part(DType::kF32, {count}), place(DType::kF32, {size});
+  for (int64_t i = 0; i < count; ++i) {
+    part.set(i, (static_cast<double>(i) + 0.5) / static_cast<double>(count));
   }
   for (int64_t i = 0; i < size; ++i) place.set(i, static_cast<double>(i));
   const auto constant = [&](const Tensor& t) {
     return call.cast(call.add(Constant{t}, {}), dtype);
   };
   const auto column = [&](Ref x) { return call.add(Unsqueeze{.axes = {1}}, {x}); };
-  const Ref exact = call.binary(
-      BinaryFn::kAdd, column(begin),
-      call.binary(BinaryFn::kMul, column(extent), constant(part)));  // [R, cells · samples]
-  // Up to one element beyond the edge the edge's value holds, further out there is nothing.
+  const Ref exact = call.binary(BinaryFn::kAdd, column(begin),
+                                call.binary(BinaryFn::kMul, column(extent), constant(part)));
   const Ref near =
       call.add(Binary{BinaryFn::kAnd},
                {call.with_number(BinaryFn::kGreaterEqual, exact, -1),
                 call.with_number(BinaryFn::kLessEqual, exact, static_cast<double>(size))});
-  const Ref inside = call.add(Clamp{.low = 0, .high = static_cast<double>(size - 1)}, {exact});
+  return {.inside = call.add(Clamp{.low = 0, .high = static_cast<double>(size - 1)}, {exact}),
+          .near = call.cast(call.add(Unsqueeze{.axes = {2}}, {near}), dtype),
+          .place = constant(place)};
+}
+
+/// The weights of the elements in each sample, between the two next to it: [R, samples, size].
+Ref between(OnnxCall& call, const Samples& samples) {
   const Ref away = call.unary(
-      UnaryFn::kAbs,
-      call.binary(BinaryFn::kSub, call.add(Unsqueeze{.axes = {2}}, {inside}), constant(place)));
-  Ref weight = call.unary(UnaryFn::kRelu,
-                          call.with_number(BinaryFn::kAdd, call.unary(UnaryFn::kNeg, away), 1));
-  weight = call.binary(BinaryFn::kMul, weight,
-                       call.cast(call.add(Unsqueeze{.axes = {2}}, {near}), dtype));
-  weight = call.add(Reshape{.shape = {0, cells, samples, size}}, {weight});
-  return call.add(Reduce{.kind = ReduceKind::kMean, .axes = {2}}, {weight});
+      UnaryFn::kAbs, call.binary(BinaryFn::kSub, call.add(Unsqueeze{.axes = {2}}, {samples.inside}),
+                                 samples.place));
+  const Ref weight = call.unary(
+      UnaryFn::kRelu, call.with_number(BinaryFn::kAdd, call.unary(UnaryFn::kNeg, away), 1));
+  return call.binary(BinaryFn::kMul, weight, samples.near);
+}
+
+/// The same, apart: of the element in front of each sample, and of that behind it.
+std::array<Ref, 2> apart(OnnxCall& call, const Samples& samples) {
+  const DType dtype = call.type(samples.inside).dtype;
+  const Ref front = call.unary(UnaryFn::kFloor, samples.inside);
+  const Ref part = call.binary(BinaryFn::kSub, samples.inside, front);
+  const auto weights = [&](Ref place, Ref weight) {
+    const Ref at =
+        call.binary(BinaryFn::kEqual, call.add(Unsqueeze{.axes = {2}}, {place}), samples.place);
+    const Ref spread = call.binary(BinaryFn::kMul, call.add(Unsqueeze{.axes = {2}}, {weight}),
+                                   call.cast(at, dtype));
+    return call.binary(BinaryFn::kMul, spread, samples.near);
+  };
+  const Ref rest = call.with_number(BinaryFn::kAdd, call.unary(UnaryFn::kNeg, part), 1);
+  return {weights(front, rest), weights(call.with_number(BinaryFn::kAdd, front, 1), part)};
+}
+
+/// images [R, C, H, W] weighed along both axes: [R, C, samples down, samples across].
+Ref sampled(OnnxCall& call, Ref images, Ref down, Ref across) {
+  const auto per_channel = [&](Ref w) { return call.add(Unsqueeze{.axes = {1}}, {w}); };
+  const Ref y = call.add(MatMul{}, {per_channel(down), images});
+  return call.add(MatMul{}, {y, per_channel(call.add(Transpose{.order = {0, 2, 1}}, {across}))});
+}
+
+/// The mean of each cell's samples, which is a matrix product along either axis.
+Ref means(OnnxCall& call, Ref images, const Samples& down, const Samples& across, Shape cells,
+          int64_t samples) {
+  const auto weights = [&](const Samples& along, size_t axis) {
+    const Ref w = between(call, along);
+    const Ref each =
+        call.add(Reshape{.shape = {0, cells[axis], samples, call.type(along.place).shape[0]}}, {w});
+    return call.add(Reduce{.kind = ReduceKind::kMean, .axes = {2}}, {each});
+  };
+  return sampled(call, images, weights(down, 0), weights(across, 1));
+}
+
+/// The greatest in each cell of the four elements around each sample, times their weights: not of
+/// the values between them, as ONNX Runtime has it and the ONNX project's case expects.
+Ref maxima(OnnxCall& call, Ref images, const Samples& down, const Samples& across, Shape cells,
+           int64_t samples) {
+  std::optional<Ref> most;
+  for (const Ref rows : apart(call, down)) {
+    for (const Ref columns : apart(call, across)) {
+      const Ref part = sampled(call, images, rows, columns);
+      most = most ? call.binary(BinaryFn::kMax, *most, part) : part;
+    }
+  }
+  const Ref y = call.add(Reshape{.shape = {0, 0, cells[0], samples, cells[1], samples}}, {*most});
+  return call.add(Reduce{.kind = ReduceKind::kMax, .axes = {3, 5}}, {y});
 }
 
 }  // namespace
@@ -60,7 +120,7 @@ OnnxResult grid_sample(OnnxCall& call) {
   const Dims sizes = call.sizes(0), grid_sizes = call.sizes(1);
   if (sizes.size() != 4 && sizes.size() != 5)
     fail_unsupported("GridSample of {} axes", sizes.size());
-  if (sizes.size() == 5 && how != 0) fail_unsupported("{} GridSample of volumes", mode);
+  if (sizes.size() == 5 && how == 2) fail_unsupported("{} GridSample of volumes", mode);
   TensorType type = call.type(x);
   for (size_t i = 2; i < sizes.size(); ++i) type.shape[i] = grid_sizes.at(i - 1).value();
   const char* schema = sizes.size() == 4
@@ -92,11 +152,11 @@ OnnxResult affine_grid(OnnxCall& call) {
       .give({TensorType(call.type(theta).dtype, shape)});
 }
 
-// x [N, C, H, W], boxes [R, 4] (x1, y1, x2, y2), the image of each: means of the boxes' cells,
-// which are a matrix product along either axis
+// x [N, C, H, W], boxes [R, 4] (x1, y1, x2, y2), the image of each: means or maxima of the boxes'
+// cells
 OnnxResult roi_align(OnnxCall& call) {
-  if (call.text("mode", "avg") != "avg")
-    fail_unsupported("RoiAlign by maxima; means are supported");
+  const std::string mode = call.text("mode", "avg");
+  if (mode != "avg" && mode != "max") fail_user("attribute mode is {}", quoted(mode));
   const int64_t samples = call.integer("sampling_ratio", 0);
   if (samples < 1) {
     fail_unsupported("RoiAlign with as many samples as a box has elements (sampling_ratio = 0)");
@@ -122,20 +182,17 @@ OnnxResult roi_align(OnnxCall& call) {
     const Ref one = call.add(Slice{.axis = 1, .begin = i, .end = i + 1}, {boxes});
     return call.add(Squeeze{.axes = {1}}, {one});
   };
-  const auto weights = [&](int64_t i, int64_t cells, int64_t size) {
+  const auto along = [&](int64_t i, int64_t cells, int64_t size) {
     const Ref begin = corner(i);
     Ref extent = call.binary(BinaryFn::kSub, corner(i + 2), begin);
     if (!half) extent = call.add(Clamp{.low = 1, .high = {}}, {extent});
-    return cell_weights(call, begin, extent, cells, samples, size);
+    return samples_of(call, begin, extent, cells * samples, size);
   };
-  const auto per_channel = [&](Ref w) { return call.add(Unsqueeze{.axes = {1}}, {w}); };
   const Ref images =
       call.add(Gather{.axis = 0}, {call.tensor(0), call.cast(call.tensor(2), DType::kI64)});
-  Ref across = weights(0, columns, sizes[3].value());
-  across = call.add(Transpose{.order = {0, 2, 1}}, {across});
-  const Ref down = weights(1, rows, sizes[2].value());
-  const Ref y = call.add(MatMul{}, {per_channel(down), images});
-  return {call.add(MatMul{}, {y, per_channel(across)})};
+  const Samples across = along(0, columns, sizes[3].value());
+  const Samples down = along(1, rows, sizes[2].value());
+  return {(mode == "avg" ? means : maxima)(call, images, down, across, {rows, columns}, samples)};
 }
 
 }  // namespace rung::ops
