@@ -125,7 +125,12 @@ std::vector<TensorType> infer(const ResizeLike& op, Types in) {
                 axis, to_string(x), size, to_string(in[1]));
     }
   }
-  return with_sizes(ResizeLike::kName, x, pairs);
+  std::vector<TensorType> out = with_sizes(ResizeLike::kName, x, pairs);
+  for (size_t i = 0; i < pairs.size(); ++i) {  // what had no meaning has that of the size's owner
+    Role& role = out[0].roles[pairs[i].axis];
+    if (role == Role::kNone) role = in[1].roles[resolve_axis(op.like_axes[i], in[1].rank())];
+  }
+  return out;
 }
 
 std::vector<TensorType> infer(const CropLike& op, Types in) {

@@ -22,7 +22,7 @@ struct Resize {
 
 /// Resamples axes of x to the run-time sizes of axes of another tensor; nothing happens where they
 /// agree already.  inputs  x, like;  output  x with size(axes[i]) = like's size(like_axes[i])
-/// At most three axes, of any position; roles of x are kept.
+/// At most three axes, of any position; roles of x are kept, or like's taken where x has none.
 struct ResizeLike {
   static constexpr std::string_view kName = "ResizeLike";
   Sizes axes;       ///< of x, ascending
