@@ -219,6 +219,23 @@ TEST(Layouts, ATableIsTheSameForEverySample) {
   }
 }
 
+TEST(Layouts, TablesMeetTablesAndNoSamples) {
+  Builder b;
+  const Value x = b.input("x", {DType::kF32, {2, 3, 8, 8}, map_roles(4)});
+  const Value a = b.relu("a", b.param("small", {.shape = {9, 5}}));
+  const Value t = b.relu("t", b.param("large", {.shape = {6, 7, 4}}));
+  b.output("y", b.conv("conv", x, {.out = 4}));
+  b.output("u", a);
+  b.output("v", t);
+  const Model net = std::move(b).finish();
+  for (const std::string merge : {"add", "max", "gate"}) {
+    const auto plan = join(net).skip({.from = "a", .to = "t", .merge = merge}).plan();
+    EXPECT_EQ(plan.skips()[0].result.shape, (Shape{6, 7, 4})) << merge;
+  }
+  const std::string text = user_error([&] { join(net).skip({.from = "conv", .to = "t"}).plan(); });
+  EXPECT_NE(text.find("rule    the axes of the target are not known"), std::string::npos) << text;
+}
+
 TEST(Layouts, WeightsForFeaturesThatAreNotLastTurnTheTarget) {
   for (const std::string merge : {"gate", "highway", "concat", "film", "attention_gate"}) {
     const auto plan = join(shuffle()).skip({.from = "conv", .to = "turn", .merge = merge}).plan();

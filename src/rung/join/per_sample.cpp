@@ -1,6 +1,7 @@
 #include "rung/join/per_sample.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "rung/base/error.h"
 
@@ -20,7 +21,10 @@ namespace {
 
 using ops::Sizes;
 
-/// The axis that holds the batch, and how many rows of it belong to one sample.
+constexpr size_t kNoAxis = std::numeric_limits<size_t>::max();
+
+/// The axis that holds the batch (kNoAxis: a table, the same for every sample), and how many rows of
+/// it belong to one sample.
 struct BatchAxis {
   size_t axis;
   int64_t times;
@@ -46,6 +50,17 @@ std::optional<BatchAxis> held_batch(const Graph& graph, Value value) {
   return std::nullopt;
 }
 
+bool follows_batch(Builder& b, Value value) {
+  for (size_t axis = 0; axis < b.type(value).rank(); ++axis) {
+    for (const InputAxis& of : b.extents().inputs_of(value, axis)) {
+      for (const InputAxis& batch : batches(b.graph())) {
+        if (of == batch) return true;
+      }
+    }
+  }
+  return false;
+}
+
 // The only axis that follows a batch, where it is a whole multiple of it.
 std::optional<BatchAxis> batch_axis(Builder& b, Value value) {
   const TensorType& type = b.type(value);
@@ -59,19 +74,9 @@ std::optional<BatchAxis> batch_axis(Builder& b, Value value) {
       found = {axis, **times};
     }
   }
-  return found ? found : held_batch(b.graph(), value);
-}
-
-bool follows_batch(Builder& b, Value value) {
-  if (held_batch(b.graph(), value)) return true;
-  for (size_t axis = 0; axis < b.type(value).rank(); ++axis) {
-    for (const InputAxis& of : b.extents().inputs_of(value, axis)) {
-      for (const InputAxis& batch : batches(b.graph())) {
-        if (of == batch) return true;
-      }
-    }
-  }
-  return false;
+  if (!found) found = held_batch(b.graph(), value);
+  if (!found && !follows_batch(b, value)) return BatchAxis{kNoAxis, 1};
+  return found;
 }
 
 // Where the features of a value are whose axes are not known: its channels, else the last axis that
@@ -125,10 +130,10 @@ Value pooled(SkipWriter& w, Value x) {
     }
     const auto kind = mean ? ops::ReduceKind::kMean : ops::ReduceKind::kMax;
     if (!folded.empty()) x = b.add("rows", ops::Reduce{.kind = kind, .axes = folded}, {x});
-    if (features < batch->axis) {
+    if (batch->axis != kNoAxis && features < batch->axis) {
       x = b.add("batch_first", ops::Transpose{.order = {1, 0}}, {x});
     }
-    const int64_t width = b.type(x).shape[1];
+    const int64_t width = b.type(x).shape.back();
     x = b.add("samples", ops::Reshape{.shape = {-1, batch->times, width}}, {x});
     x = b.add("turned", ops::Transpose{.order = {0, 2, 1}}, {x});
     return b.add("pooled",
@@ -141,7 +146,8 @@ Value pooled(SkipWriter& w, Value x) {
 Value for_every_sample(SkipWriter& w, Value source, Value target) {
   Builder& b = w.builder();
   const auto batch = batch_axis(b, target);
-  if (!batch || follows_batch(b, source)) return source;
+  const auto own = batch_axis(b, source);
+  if (!batch || batch->axis == kNoAxis || !own || own->axis != kNoAxis) return source;
   return w.step("the same for every sample", [&](Builder& builder) {
     const Value one = builder.add("one_sample", ops::Unsqueeze{.axes = {0}}, {source});
     return builder.add(
@@ -160,12 +166,13 @@ size_t feature_axis(Builder& b, Value target) {
 Value spread(SkipWriter& w, Value vector, Value target, size_t features) {
   const TensorType type = w.builder().type(target);
   const auto batch = batch_axis(w.builder(), target);
-  if (!batch || features == batch->axis) {
+  const bool table = batch && batch->axis == kNoAxis;
+  if (!batch || features == batch->axis || (table && follows_batch(w.builder(), vector))) {
     w.refuse("the axes of the target are not known, and none of them is the batch of an input",
              "state the roles of the inputs (--roles), or join at another layer");
   }
   const TensorType from = w.builder().type(vector);
-  if (from.shape[0] * batch->times != type.shape[batch->axis]) {
+  if (!table && from.shape[0] * batch->times != type.shape[batch->axis]) {
     w.refuse(fmt::format("both ends need one batch size, and {} meets {}", from.shape[0],
                          type.shape[batch->axis] / batch->times),
              "record both networks with the same batch size, or join at another layer");
@@ -176,12 +183,12 @@ Value spread(SkipWriter& w, Value vector, Value target, size_t features) {
       x = b.add("sample", ops::Unsqueeze{.axes = {1}}, {x});
       x = b.add("repeated", ops::Expand{.shape = {-1, batch->times, -1}}, {x});
     }
-    if (features < batch->axis) {
+    if (!table && features < batch->axis) {
       if (batch->times > 1) x = b.flatten("rows", x, 0, 1);
       x = b.add("features_first", ops::Transpose{.order = {1, 0}}, {x});
     }
     Sizes shape(type.rank(), 1), sizes(type.rank(), -1), varying;
-    shape[batch->axis] = -1;
+    if (!table) shape[batch->axis] = -1;
     if (features < type.rank()) shape[features] = from.shape[1];
     x = b.add("place", ops::Reshape{.shape = shape}, {x});
     for (size_t i = 0; i < type.rank(); ++i) {
