@@ -1,6 +1,7 @@
 # rung_unity(TARGET...): with RUNG_UNITY, the sources of a folder are compiled as one, which reads
 # the headers once and instantiates their templates once. In ops, the files of one aspect are such a
-# group: all `*_onnx.cpp`, say. Names in anonymous namespaces must differ within a group.
+# group: all `*_onnx.cpp`, say; of rung_onednn, the files of a folder of ops are, but for those of
+# convolutions, which are large. Names in anonymous namespaces must differ within a group.
 option(RUNG_UNITY "Compile the sources of each folder as one: less work from nothing, more after a change" OFF)
 function(rung_unity)
   foreach(target IN LISTS ARGN)
@@ -14,7 +15,9 @@ function(rung_unity)
       cmake_path(ABSOLUTE_PATH source BASE_DIRECTORY ${folder})
       cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/src/rung
                  OUTPUT_VARIABLE place)
-      if(place MATCHES "^ops/")
+      if(target STREQUAL rung_onednn AND place MATCHES "^ops/(conv/)?[^/]+$")
+        continue()
+      elseif(place MATCHES "^ops/" AND NOT target STREQUAL rung_onednn)
         string(REGEX MATCH "(_to_onnx|_onnx|_onednn|_eager|_torchscript)?\\.cpp$" ending ${place})
         set(group ops${CMAKE_MATCH_1})
       else()
