@@ -8,7 +8,7 @@ import networks
 INTRODUCTION = """# Networks in the files of today's PyTorch
 
 Written by `tests/onnx/exporters.py RUNG --all --write docs/exporters.md`, which says what is compared (a run of some
-networks, `--only`, writes their rows and leaves the others). *older* is ONNX by `torch.onnx.export(dynamo=False)`,
+networks, `--only`, writes their rows and leaves the others, so rows may be of several runs). *older* is ONNX by `torch.onnx.export(dynamo=False)`,
 *newer* by `dynamo=True` without onnxscript's rewriting, *default* with it, *.pt2* is `torch.export.save`. Two errors a
 file: rung's results beside PyTorch's, and ONNX Runtime's of the file that rung writes, each the largest difference over
 all outputs and sizes relative to the output's largest magnitude. Layers and weights have the same names in all but the
