@@ -88,7 +88,7 @@ double cell(const at::Tensor& map, const at::Tensor& box, int64_t row, int64_t c
 TEST(RoiAlignByMaxima, TakesTheGreatestWeighedElement) {
   torch::manual_seed(3);
   const at::Tensor x = torch::randn({2, 2, kHeight, kWidth}, at::kDouble), rois = boxes();
-  const at::Tensor y = network()->forward({x, rois})[0];
+  const at::Tensor y = network()->forward(std::vector<at::Tensor>{x, rois})[0];
   ASSERT_EQ(y.sizes(), at::IntArrayRef({3, 2, kRows, kColumns}));
   for (int64_t r = 0; r < 3; ++r) {
     for (int64_t c = 0; c < 2; ++c) {
@@ -110,9 +110,9 @@ TEST(RoiAlignByMaxima, HasTheGradientsOfFiniteDifferences) {
       boxes().set_requires_grad(true)};
   const at::Tensor weights = torch::randn({3, 2, kRows, kColumns}, at::kDouble);
   const auto loss = [&](const at::Tensor& x, const at::Tensor& rois) {
-    return (net->forward({x, rois})[0] * weights).sum();
+    return (net->forward(std::vector<at::Tensor>{x, rois})[0] * weights).sum();
   };
-  const auto gradients = torch::autograd::grad({loss(in[0], in[1])}, in);
+  const auto gradients = torch::autograd::grad(std::vector<at::Tensor>{loss(in[0], in[1])}, in);
   const at::NoGradGuard no_grad;
   constexpr double kStep = 1e-6;
   for (size_t k = 0; k < in.size(); ++k) {
