@@ -182,6 +182,10 @@ Value detach(SkipWriter& w, Value x) {
 // Numbers of any type become the target's, where that is a type of fractions.
 Value match_dtype(SkipWriter& w, Value source, DType target) {
   const DType from = w.builder().type(source).dtype;
+  if (is_float8(target)) {
+    w.refuse(fmt::format("{} has too few digits to train in", name(target)),
+             "join at a layer of f16, bf16, f32 or f64");
+  }
   if (from == target) return source;
   if (!is_floating(target)) {
     w.refuse(fmt::format("{} cannot become {}, whole numbers that something is looked up, counted "

@@ -209,6 +209,18 @@ TEST(Layouts, WholeNumbersBecomeFractionsAndNotTheOtherWay) {
   EXPECT_NE(text.find("rule    f32 cannot become i64, whole numbers"), std::string::npos) << text;
 }
 
+TEST(Layouts, EightBitFloatsAreJoinedFromAndNotTo) {
+  Builder b;
+  const Value x = b.input("x", {DType::kF32, {2, 3, 8, 8}, map_roles(4)});
+  const Value small = b.add("small", ops::Cast{.dtype = DType::kF8E4M3}, {x});
+  b.output("y", b.relu("wide", b.add("back", ops::Cast{.dtype = DType::kF32}, {small})));
+  const Model net = std::move(b).finish();
+  EXPECT_EQ(inserted(join(net).skip({.from = "small", .to = "wide"}).plan())[0],
+            "skip1.cast f8_e4m3 as f32");
+  const std::string text = user_error([&] { join(net).skip({.from = "x", .to = "small"}).plan(); });
+  EXPECT_NE(text.find("rule    f8_e4m3 has too few digits to train in"), std::string::npos) << text;
+}
+
 TEST(Layouts, ATableIsTheSameForEverySample) {
   for (const std::string merge : {"add", "concat", "max", "gate", "film"}) {
     const auto plan =
