@@ -88,10 +88,12 @@ at::Tensor shifted_right(const at::Tensor& a, const at::Tensor& bits) {
 }
 
 /// Of bits of u64, where i64 would be wrong from 2^63 on.
-Tensors run_in_parts(const Op& op, const Tensors& wide, const RunWide& run) {
+Tensors run_in_parts(const Op& op, DType result, const Tensors& wide, const RunWide& run) {
   const std::string_view name = name_of(op);
   if (listed(kBits, name)) return run(wide);
-  if (name == "aten::div.Tensor_mode") return {quotient(wide[0], wide[1])};
+  if (name == "aten::div.Tensor_mode" && result == DType::kU64) {
+    return {quotient(wide[0], wide[1])};
+  }
   if (name == "remainder" || name == "aten::fmod.Tensor") {
     return {at::sub(wide[0], at::mul(quotient(wide[0], wide[1]), wide[1]))};
   }
@@ -99,14 +101,14 @@ Tensors run_in_parts(const Op& op, const Tensors& wide, const RunWide& run) {
   fail_unsupported("numbers of 2^63 and more in u64; cast them to f64 in front");
 }
 
-Tensors run_in_order(const Op& op, const Tensors& in, Tensors wide, const RunWide& run) {
+Tensors run_in_order(const std::vector<DType>& results, const Tensors& in, Tensors wide,
+                     const RunWide& run) {
   for (size_t i = 0; i < in.size(); ++i) {
     if (is_u64(in[i])) wide[i] = at::bitwise_xor(wide[i], kTop);
   }
   Tensors out = run(wide);
-  const auto types = result_types(op, in);
   for (size_t k = 0; k < out.size(); ++k) {
-    if (types.at(k) == DType::kU64) out[k] = at::bitwise_xor(out[k], kTop);
+    if (results.at(k) == DType::kU64) out[k] = at::bitwise_xor(out[k], kTop);
   }
   return out;
 }
@@ -127,11 +129,11 @@ bool runs_widened(const Op& op, const Tensors& in) {
 Tensors run_widened(const Op& op, const Tensors& in, const RunWide& run) {
   Tensors wide;
   for (const auto& x : in) wide.push_back(widened(x));
+  const auto results = result_types(op, in);
   Tensors out = !any_beyond_i64(in)           ? run(wide)
-                : listed(kOrder, name_of(op)) ? run_in_order(op, in, wide, run)
-                                              : run_in_parts(op, wide, run);
-  const auto types = result_types(op, in);
-  for (size_t k = 0; k < out.size(); ++k) out[k] = narrowed(out[k], types.at(k));
+                : listed(kOrder, name_of(op)) ? run_in_order(results, in, wide, run)
+                                              : run_in_parts(op, results.at(0), wide, run);
+  for (size_t k = 0; k < out.size(); ++k) out[k] = narrowed(out[k], results.at(k));
   return out;
 }
 
