@@ -88,10 +88,11 @@ Ref means(OnnxCall& call, Ref images, const Samples& down, const Samples& across
 /// the values between them, as ONNX Runtime has it and the ONNX project's case expects.
 Ref maxima(OnnxCall& call, Ref images, const Samples& down, const Samples& across, Shape cells,
            int64_t samples) {
+  const auto rows = apart(call, down), columns = apart(call, across);
   std::optional<Ref> most;
-  for (const Ref rows : apart(call, down)) {
-    for (const Ref columns : apart(call, across)) {
-      const Ref part = sampled(call, images, rows, columns);
+  for (const Ref row : rows) {
+    for (const Ref column : columns) {
+      const Ref part = sampled(call, images, row, column);
       most = most ? call.binary(BinaryFn::kMax, *most, part) : part;
     }
   }
