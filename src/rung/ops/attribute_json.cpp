@@ -71,7 +71,8 @@ void read_element(const json& json, Tensor& tensor, int64_t index) {
     return tensor.set(index, value);
   }
   if (tensor.dtype() == DType::kU64) {
-    if (!json.is_number_unsigned()) attribute::refuse(json, "a whole number of 0 to 2^64 - 1");
+    const bool natural = json.is_number_unsigned() || (json.is_number_integer() && json >= 0);
+    if (!natural) attribute::refuse(json, "a whole number of 0 to 2^64 - 1");
     return tensor.set_integer(index, static_cast<int64_t>(json.get<uint64_t>()));
   }
   int64_t value = 0;

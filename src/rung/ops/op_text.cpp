@@ -34,7 +34,10 @@ json word_value(std::string_view word) {
   if (word == "null") return nullptr;
   json out;
   const bool numeric = word.find_first_of("0123456789") != std::string_view::npos;
-  if (numeric && (read_number<int64_t>(word, out) || read_number<double>(word, out))) return out;
+  if (numeric && (read_number<int64_t>(word, out) || read_number<uint64_t>(word, out) ||
+                  read_number<double>(word, out))) {
+    return out;
+  }
   return std::string(word);
 }
 

@@ -54,7 +54,8 @@ TEST(Float8, KeepsItsOwnNumbers) {
     for (int bits = 0; bits < 256; ++bits) {
       const auto before = static_cast<uint8_t>(bits);
       const float value = float8_to_float(before, dtype);
-      if (!std::isnan(value)) EXPECT_EQ(float_to_float8(value, dtype), before) << name(dtype);
+      if (std::isnan(value)) continue;
+      EXPECT_EQ(float_to_float8(value, dtype), before) << name(dtype);
     }
   }
 }
