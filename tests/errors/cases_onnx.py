@@ -58,7 +58,7 @@ CASES = [
     broken("a weight larger than any memory", "net.onnx: node '/conv/Conv' (Conv): tensor 'conv.weight': shape [1099511627776, 1048576] has too many elements", weight([1 << 40, 1 << 20], floats(4))),
     broken("a weight whose number of elements has no 64 bits", "net.onnx: node '/conv/Conv' (Conv): tensor 'conv.weight': shape [1099511627776, 1099511627776] has too many elements", weight([1 << 40, 1 << 40], floats(4))),
     broken("a weight with a size below 0", "net.onnx: node '/conv/Conv' (Conv): tensor 'conv.weight': a size of -3", weight([4, -3, 3, 3], floats(108))),
-    broken("a weight with a thousand axes", "net.onnx: node '/conv/Conv' (Conv): Constant: the output has 1000 axes, more than 64", weight([1] * 1000, floats(1))),
+    broken("a weight with a thousand axes", "net.onnx: node '/conv/Conv' (Conv): Param: the output has 1000 axes, more than 64", weight([1] * 1000, floats(1))),
     broken("a weight of text", "net.onnx: node '/conv/Conv' (Conv): tensor 'conv.weight' is of type STRING, which rung lacks", weight([1], dtype=STRING), code=3),
     broken("an ONNX input larger than any memory", "net.onnx: node '/conv/Conv' (Conv): Conv: input 0: shape [1099511627776, 3, 1048576, 8] has too many elements", network(inputs=[value("x", [1 << 40, 3, 1 << 20, 8])])),
     broken("an input whose shape the file does not say", "net.onnx: the file does not say the shape of the input 'x'; give an example's", network(inputs=[value("x")])),

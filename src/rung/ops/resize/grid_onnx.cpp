@@ -19,14 +19,12 @@ struct Samples {
 
 Samples samples_of(OnnxCall& call, Ref begin, Ref extent, int64_t count, int64_t size) {
   const DType dtype = call.type(begin).dtype;
-  Tensor part(DType::kF32, {count}), place(DType::kF32, {size});
+  Tensor part(dtype, {count}), place(dtype, {size});
   for (int64_t i = 0; i < count; ++i) {
     part.set(i, (static_cast<double>(i) + 0.5) / static_cast<double>(count));
   }
   for (int64_t i = 0; i < size; ++i) place.set(i, static_cast<double>(i));
-  const auto constant = [&](const Tensor& t) {
-    return call.cast(call.add(Constant{t}, {}), dtype);
-  };
+  const auto constant = [&](const Tensor& t) { return call.add(Constant{t}, {}); };
   const auto column = [&](Ref x) { return call.add(Unsqueeze{.axes = {1}}, {x}); };
   const Ref exact = call.binary(BinaryFn::kAdd, column(begin),
                                 call.binary(BinaryFn::kMul, column(extent), constant(part)));
