@@ -119,7 +119,8 @@ OnnxResult grid_sample(OnnxCall& call) {
   const Dims sizes = call.sizes(0), grid_sizes = call.sizes(1);
   if (sizes.size() != 4 && sizes.size() != 5)
     fail_unsupported("GridSample of {} axes", sizes.size());
-  if (sizes.size() == 5 && how == 2) fail_unsupported("{} GridSample of volumes", mode);
+  // Of two places that are as near, LibTorch 1.13 takes another one than ONNX's case.
+  if (sizes.size() == 5 && how != 0) fail_unsupported("{} GridSample of volumes", mode);
   TensorType type = call.type(x);
   for (size_t i = 2; i < sizes.size(); ++i) type.shape[i] = grid_sizes.at(i - 1).value();
   const char* schema = sizes.size() == 4
