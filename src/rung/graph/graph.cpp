@@ -40,6 +40,7 @@ NodeId Graph::add(std::string name, Op op, std::vector<Value> inputs, std::strin
   }
   const NodeId id{static_cast<int32_t>(nodes_.size())};
   by_name_.emplace(name, id);
+  if (std::holds_alternative<ops::Input>(op)) inputs_.push_back(id);
   nodes_.push_back(
       {std::move(name), std::move(op), std::move(inputs), std::move(types), std::move(skip)});
   return id;
@@ -60,14 +61,6 @@ std::optional<NodeId> Graph::find(std::string_view name) const {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return std::nullopt;
   return found->second;
-}
-
-std::vector<NodeId> Graph::inputs() const {
-  std::vector<NodeId> ids;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (std::holds_alternative<ops::Input>(nodes_[i].op)) ids.push_back(id(i));
-  }
-  return ids;
 }
 
 std::vector<NodeId> Graph::params() const {

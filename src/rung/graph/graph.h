@@ -78,7 +78,7 @@ class Graph {
   const std::vector<SkipNote>& skips() const { return skips_; }
   std::optional<NodeId> find(std::string_view name) const;
   /// The Input nodes, in order.
-  std::vector<NodeId> inputs() const;
+  const std::vector<NodeId>& inputs() const { return inputs_; }
   /// The Param nodes, in order.
   std::vector<NodeId> params() const;
 
@@ -89,6 +89,7 @@ class Graph {
 
  private:
   std::vector<Node> nodes_;
+  std::vector<NodeId> inputs_;
   std::map<std::string, NodeId, std::less<>> by_name_;
   std::vector<Output> outputs_;
   std::vector<SkipNote> skips_;

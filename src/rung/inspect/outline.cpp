@@ -36,7 +36,7 @@ std::string_view tap_layer(std::string_view tap) {
 // Which box each node belongs to, by key, at one depth.
 class Grouping {
  public:
-  Grouping(const Graph& graph, int depth) : graph_(graph), depth_(depth) {
+  Grouping(const Graph& graph, int depth) : depth_(depth) {
     for (size_t i = 0; i < graph.skips().size(); ++i) {
       skip_index_.emplace(graph.skips()[i].name, static_cast<int>(i));
       for (const std::string_view tap :
@@ -61,7 +61,6 @@ class Grouping {
   }
 
  private:
-  const Graph& graph_;
   int depth_;
   std::map<std::string_view, int> skip_index_;
   std::set<std::string_view> opened_;

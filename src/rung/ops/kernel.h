@@ -61,8 +61,14 @@ Isa cpu_isa();
 /// alike with instructions of bf16.)
 bool has_tiles(DType dtype);
 
+#ifdef __clang__  // which prefers them by itself
+#define RUNG_VECTORS_OF_512_BITS ""
+#else
+#define RUNG_VECTORS_OF_512_BITS ",prefer-vector-width=512"
+#endif
+
 template <typename Body>
-__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,prefer-vector-width=512"),
+__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma" RUNG_VECTORS_OF_512_BITS),
                flatten)) void
 run_avx512(const Body& body) {
   body();

@@ -183,18 +183,36 @@ TEST(OnnxImport, TurnsWeightsOfLinearLayersBack) {
   }
 }
 
-// x [n, 6] ─ SplitToSequence [4, 2] ─ SequenceAt -1 ─ y [n, 2]
-TEST(OnnxImport, TakesTensorsOutOfSequences) {
-  const std::string graph =
-      value("input", "x", {"n", "6"}) + integers("sizes", {4, 2}) + integers("last", {-1}) +
-      node("SplitToSequence", {"x", "sizes"}, "parts",
-           "attribute { name: \"axis\" type: INT i: 1 }");
-  const Model model =
-      load(graph + value("output", "y", {"n", "2"}) + node("SequenceAt", {"parts", "last"}, "y"));
-  EXPECT_EQ(result_at(model, {5, 6}), (Shape{5, 2}));
-  expect_says(refusal(graph + value("output", "y", {"n", "6"}) +
-                      node("ConcatFromSequence", {"parts"}, "y")),
-              "a sequence of tensors");
+// x [n, 6] ─ SplitToSequence [4, 2] ─ …
+TEST(OnnxImport, FollowsSequencesOfTensors) {
+  const std::string graph = value("input", "x", {"n", "6"}) + integers("sizes", {4, 2}) +
+                            integers("last", {-1}) +
+                            node("SplitToSequence", {"x", "sizes"}, "parts",
+                                 "attribute { name: \"axis\" type: INT i: 1 }");
+  const auto result = [&](const std::string& size, const std::string& nodes) {
+    return result_at(load(graph + value("output", "y", {"n", size}) + nodes), {5, 6});
+  };
+  const auto axis = [](int i) {
+    return "attribute { name: \"axis\" type: INT i: " + std::to_string(i) + " }";
+  };
+  EXPECT_EQ(result("2", node("SequenceAt", {"parts", "last"}, "y")), (Shape{5, 2}));
+  EXPECT_EQ(result("6", node("ConcatFromSequence", {"parts"}, "y", axis(1))), (Shape{5, 6}));
+  EXPECT_EQ(result("6", node("SequenceInsert", {"parts", "x", "last"}, "more") +
+                            node("SequenceErase", {"more"}, "less") +
+                            node("SequenceInsert", {"less", "x"}, "again") +
+                            node("SequenceErase", {"again", "last"}, "parted") +
+                            node("SequenceAt", {"parted", "last"}, "six") +
+                            node("SequenceConstruct", {"six", "six"}, "pair") +
+                            node("ConcatFromSequence", {"pair"}, "y", axis(0))),
+            (Shape{10, 6}));
+  EXPECT_EQ(result("6", node("SequenceConstruct", {"x", "x"}, "pair") +
+                            node("ConcatFromSequence", {"pair"}, "y",
+                                 axis(-1) + R"(attribute { name: "new_axis" type: INT i: 1 })")),
+            (Shape{5, 6, 2}));
+  for (const std::string& wrong :
+       {node("Relu", {"parts"}, "y"), node("SequenceAt", {"x", "last"}, "y")}) {
+    expect_says(refusal(graph + value("output", "y", {"n", "6"}) + wrong), "sequence");
+  }
   expect_says(refusal(graph + value("output", "parts", {"n", "6"})), "a sequence of tensors");
 }
 

@@ -57,7 +57,7 @@ std::vector<std::string> lacking(const onnx::GraphProto& graph) {
   for (const auto& node : graph.node()) {
     const std::string& op = node.op_type();
     const bool own = op == "Constant" || op == "Shape" || op == "Size" || op == "If" ||
-                     op == "Loop" || op == "Scan" || op == "SplitToSequence" || op == "SequenceAt";
+                     op == "Loop" || op == "Scan" || is_sequence_operator(op);
     if (node.domain().empty() && !own && ops::find_onnx_rule(op) == nullptr) out.insert(op);
   }
   return {out.begin(), out.end()};

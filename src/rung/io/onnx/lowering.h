@@ -55,6 +55,8 @@ class Lowering {
 
   // control_flow.cpp, flex_attention.cpp, sequences.cpp
   bool lower_sequence(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+  std::shared_ptr<FileValue> concatenated(const onnx::NodeProto& node, const Inputs& parts,
+                                          Scope& scope);
   bool lower_control_flow(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   void branch(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   void loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
@@ -76,6 +78,9 @@ class Lowering {
   std::unordered_map<std::string, std::string> turned_weights_;
   size_t walked_ = 0;  ///< nodes, those of loops and functions each time
 };
+
+/// Whether it makes or takes sequences of tensors, which exist while a file is read.
+bool is_sequence_operator(std::string_view op);
 
 /// A node's attribute that is a graph, or null.
 const onnx::GraphProto* graph_attribute(const onnx::NodeProto& node, std::string_view name);

@@ -181,18 +181,18 @@ void transpose8(const std::byte* in, int64_t in_stride, std::byte* out, int64_t 
   for (int i = 0; i < 8; ++i) std::memcpy(&v[i], in + i * in_stride, sizeof(Vector));
   for (int i = 0; i < 8; i += 2) {
     const Vector a = v[i], b = v[i + 1];
-    v[i] = __builtin_shuffle(a, b, Vector{0, 8, 2, 10, 4, 12, 6, 14});
-    v[i + 1] = __builtin_shuffle(a, b, Vector{1, 9, 3, 11, 5, 13, 7, 15});
+    v[i] = __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+    v[i + 1] = __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
   }
   for (const int i : {0, 1, 4, 5}) {
     const Vector a = v[i], b = v[i + 2];
-    v[i] = __builtin_shuffle(a, b, Vector{0, 1, 8, 9, 4, 5, 12, 13});
-    v[i + 2] = __builtin_shuffle(a, b, Vector{2, 3, 10, 11, 6, 7, 14, 15});
+    v[i] = __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13);
+    v[i + 2] = __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
   }
   for (int i = 0; i < 4; ++i) {
     const Vector a = v[i], b = v[i + 4];
-    v[i] = __builtin_shuffle(a, b, Vector{0, 1, 2, 3, 8, 9, 10, 11});
-    v[i + 4] = __builtin_shuffle(a, b, Vector{4, 5, 6, 7, 12, 13, 14, 15});
+    v[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11);
+    v[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
   }
   for (int i = 0; i < 8; ++i) std::memcpy(out + i * out_stride, &v[i], sizeof(Vector));
 }

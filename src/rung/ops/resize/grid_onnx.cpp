@@ -1,5 +1,6 @@
 #include "rung/ops/resize/grid_onnx.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -98,6 +99,41 @@ Ref maxima(OnnxCall& call, Ref images, const Samples& down, const Samples& acros
   return call.add(Reduce{.kind = ReduceKind::kMax, .axes = {3, 5}}, {y});
 }
 
+/// The grid [N, D, H, W, 3] of x [N, C, D, H, W] with each place moved onto the element that ONNX
+/// takes, the even one of two that are as near. LibTorch 1.13 would take the odd one.
+Ref onto_elements(OnnxCall& call, Ref grid, const Dims& x, int64_t edge, bool corners) {
+  const DType dtype = call.type(grid).dtype;
+  const auto per_axis = [&](const auto& number_of) {
+    Tensor t(dtype, {3});
+    for (int64_t i = 0; i < 3; ++i) {  // across, down, deep
+      t.set(i, number_of(static_cast<double>(x[static_cast<size_t>(4 - i)].value())));
+    }
+    return call.add(Constant{t}, {});
+  };
+  const auto with = [&](BinaryFn fn, Ref a, const auto& number_of) {
+    return call.binary(fn, a, per_axis(number_of));
+  };
+  // From [-1, 1] to the elements' numbers, 0 to size - 1.
+  const auto scale = [&](double size) { return (corners ? size - 1 : size) / 2; };
+  const auto shift = [&](double size) { return (size - 1) / 2; };
+  const auto last = [](double size) { return size - 1; };
+  Ref place = with(BinaryFn::kAdd, with(BinaryFn::kMul, grid, scale), shift);
+  if (edge == 2) {  // there and back between the edges
+    const double first = corners ? 0 : -0.5;
+    const auto span = [&](double size) { return std::max(corners ? size - 1 : size, 0.5); };
+    const auto both = [&](double size) { return 2 * span(size); };
+    place = call.unary(UnaryFn::kAbs, call.with_number(BinaryFn::kSub, place, first));
+    place = with(BinaryFn::kSub, with(BinaryFn::kRemainder, place, both), span);
+    place = call.unary(UnaryFn::kNeg, call.unary(UnaryFn::kAbs, place));
+    place = call.with_number(BinaryFn::kAdd, with(BinaryFn::kAdd, place, span), first);
+  }
+  if (edge != 0) {
+    place = call.with_number(BinaryFn::kMax, with(BinaryFn::kMin, place, last), 0);
+  }
+  place = with(BinaryFn::kSub, call.unary(UnaryFn::kRound, place), shift);
+  return with(BinaryFn::kDiv, place, [&](double size) { return std::max(scale(size), 0.5); });
+}
+
 }  // namespace
 
 OnnxResult grid_sample(OnnxCall& call) {
@@ -115,12 +151,19 @@ OnnxResult grid_sample(OnnxCall& call) {
   if (how < 0) how = place(mode, {"linear", "nearest", "cubic"});
   const int64_t edge = place(border, {"zeros", "border", "reflection"});
   if (how < 0 || edge < 0) fail_user("modes {} and {}", quoted(mode), quoted(border));
-  const Ref x = call.tensor(0), grid = call.tensor(1);
+  const bool corners = call.integer("align_corners", 0) != 0;
+  const Ref x = call.tensor(0);
+  Ref grid = call.tensor(1);
   const Dims sizes = call.sizes(0), grid_sizes = call.sizes(1);
   if (sizes.size() != 4 && sizes.size() != 5)
     fail_unsupported("GridSample of {} axes", sizes.size());
-  // Of two places that are as near, LibTorch 1.13 takes another one than ONNX's case.
-  if (sizes.size() == 5 && how != 0) fail_unsupported("{} GridSample of volumes", mode);
+  if (sizes.size() == 5 && how == 2) fail_unsupported("{} GridSample of volumes", mode);
+  if (sizes.size() == 5 && how == 1) {
+    for (size_t i : {2, 3, 4}) {
+      if (sizes[i].varies()) call.fix({sizes[i]});
+    }
+    grid = onto_elements(call, grid, sizes, edge, corners);
+  }
   TensorType type = call.type(x);
   for (size_t i = 2; i < sizes.size(); ++i) type.shape[i] = grid_sizes.at(i - 1).value();
   const char* schema = sizes.size() == 4
@@ -133,7 +176,7 @@ OnnxResult grid_sample(OnnxCall& call) {
       .input(grid)
       .integer(how)
       .integer(edge)
-      .flag(call.integer("align_corners", 0) != 0)
+      .flag(corners)
       .give({type});
 }
 
