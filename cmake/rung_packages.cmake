@@ -1,6 +1,6 @@
 # `cpack` in the build folder makes Debian packages of what rung_install installs, one a component.
-# LibTorch's parts have packages of their own, so that whoever only shows, joins and compiles networks
-# does without it.
+# LibTorch's parts have packages of their own, so that those who only show, join and compile networks
+# do without it.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME rung)
 set(CPACK_PACKAGE_CONTACT "rung's authors <rung@localhost>")

@@ -1,4 +1,4 @@
-# Linked PRIVATE by every target of ours; warnings are errors in the presets that CI uses.
+# Linked PRIVATE by every target of ours; warnings are errors in the preset `dev`.
 add_library(rung_warnings INTERFACE)
 target_compile_options(rung_warnings INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
 # g++ 12 warns of overlaps and overflows inside std::string that are not there (GCC bug 105651).

@@ -2,8 +2,8 @@
 
     install_test.py BUILD [unittest's arguments]
 
-BUILD is a build folder of rung whose targets are all built. RUNG_BARE_ROOT=1 has the packages
-installed in a bare Debian too (as root, with debootstrap and the network).
+BUILD is a build folder of rung whose targets are all built. As root, where there is debootstrap, the
+packages are installed in a bare Debian too (RUNG_BARE_ROOT=0: not).
 """
 
 import os
@@ -284,8 +284,8 @@ class Installed(unittest.TestCase):
             self.assertNotIn("torch", needs[name], f"{name} must do without LibTorch")
 
     def test_packages_in_a_bare_root(self):
-        if os.environ.get("RUNG_BARE_ROOT") != "1":
-            self.skipTest("SKIPPED: RUNG_BARE_ROOT=1 is not set (takes minutes and the network)")
+        if os.environ.get("RUNG_BARE_ROOT") == "0":
+            self.skipTest("SKIPPED: RUNG_BARE_ROOT=0")
         if os.geteuid() != 0 or not shutil.which("debootstrap"):
             self.skipTest("SKIPPED: needs root and debootstrap")
         release = re.search(r"^VERSION_CODENAME=(\w+)", pathlib.Path("/etc/os-release").read_text(), re.M)[1]
@@ -294,7 +294,9 @@ class Installed(unittest.TestCase):
         if not archives:
             self.skipTest("SKIPPED: apt has no Debian archive")
         root = self.folder / "root"
-        run("debootstrap", "--variant=minbase", release, root, archives[0])
+        made = run("debootstrap", "--variant=minbase", release, root, archives[0], code=None)
+        if made.returncode != 0:
+            self.skipTest(f"SKIPPED: a bare {release} cannot be made: {made.stdout.strip().splitlines()[-1:]}")
         names = [path for name, path in self.packages().items() if name in ("rung", "librung0.1")]
         for path in names:
             shutil.copy(path, root / "tmp")

@@ -138,9 +138,10 @@ class Bench {
                   .threads = report_.threads,
                   .precisions = command_.precisions,
                   .folder = folder_.path()};
-    // Without sizes of the user's own, a file is what others would open as it is.
-    if (path_exists(command_.model) && command_.opening.shapes.empty() && !command_.batch &&
-        file_content(command_.model).kind == FileKind::kOnnx) {
+    // Without sizes and numbers of the user's own, a file is what others would open as it is.
+    const ModelOptions& opening = command_.opening;
+    if (path_exists(command_.model) && opening.shapes.empty() && opening.numbers.empty() &&
+        !command_.batch && file_content(command_.model).kind == FileKind::kOnnx) {
       task.onnx = command_.model;
     }
     try {

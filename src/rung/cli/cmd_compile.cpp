@@ -51,7 +51,7 @@ void add_compile(CLI::App& app) {
   add_model_options(*verb, command->opening);
   add_seed(*verb, command->seed, "Draws the weights that the network lacks");
   verb->footer(
-      "What was measured is remembered, so that whoever compiles the network next need not.\n\n"
+      "What was measured is remembered for the next compilation of the network.\n\n"
       "Examples:\n"
       "  rung compile zoo:resnet50\n"
       "  rung compile unet.rung --explain --shape 1x3x256x256\n"

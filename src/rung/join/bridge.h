@@ -27,7 +27,7 @@ std::string_view name(Form form);
 bool alike(Builder& builder, Value a, Value b);
 
 /// Turns `source` into the layout of `like_type` (a map of either kind with as many space axes, a
-/// sequence of either kind or a vector); sizes of space and time are left to whoever aligns them.
+/// sequence of either kind or a vector); sizes of space and time are left to the alignment.
 /// Tokens become a map on the grid of `like`, a map value; without one they cannot. A map becomes
 /// tokens on the grid of `like`, where that is a sequence. A class token in front of the places is
 /// left out. Where the source's axes are not known, it becomes one vector per sample first: the

@@ -55,7 +55,7 @@ struct OpenedData {
   std::vector<ColumnScale> inputs = {};  ///< forecasting: the columns that are seen
   std::string text;                      ///< one line about what was read
 
-  /// What whoever uses the trained network must know of the data: {"classes": […]}, or {"inputs":
+  /// What users of the trained network must know of the data: {"classes": […]}, or {"inputs":
   /// [{"name", "mean", "deviation"}, …], "targets": […]}.
   nlohmann::json facts() const;
 };

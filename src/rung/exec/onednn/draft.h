@@ -40,7 +40,7 @@ struct DraftStep {
 };
 
 /// A program whose values have no places yet. The memory plan turns values into parts of each other
-/// and steps into nothing; whoever runs it sees pointers alone.
+/// and steps into nothing; what runs it sees pointers alone.
 struct Draft {
   std::vector<Slot> slots;
   std::vector<DraftStep> steps;

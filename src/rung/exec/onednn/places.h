@@ -4,7 +4,7 @@
 
 namespace rung::onednn {
 
-/// Lets values share memory, so that nothing is moved for a skip: whoever feeds a concatenation
+/// Lets values share memory, so that nothing is moved for a skip: what feeds a concatenation
 /// writes into its piece of it (growing ones, as in a DenseNet, are pieces of the last), and a step
 /// writes over an operand that nobody needs any more. Copies that have become void are gone; those
 /// that an accumulating step needs are added. Each decision is a note.

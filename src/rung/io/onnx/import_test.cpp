@@ -183,6 +183,19 @@ TEST(OnnxImport, TurnsWeightsOfLinearLayersBack) {
   }
 }
 
+// x [n, 6] ─ Reshape -1 ─ Gather(0 … 6n - 1, as [n, 6]) ─ y [n, 6]
+TEST(OnnxImport, TakesAGatherOfEverythingInOrderForAReshape) {
+  const Model model = load(
+      value("input", "x", {"n", "6"}) + value("output", "y", {"n", "6"}) + integers("none", {0}) +
+      integers("one", {1}) + integers("flat", {-1}) + node("Shape", {"x"}, "sizes") +
+      node("Size", {"x"}, "count") + node("Squeeze", {"none"}, "from") +
+      node("Squeeze", {"one"}, "step") + node("Range", {"from", "count", "step"}, "numbers") +
+      node("Reshape", {"numbers", "sizes"}, "places") + node("Reshape", {"x", "flat"}, "list") +
+      node("Gather", {"list", "places"}, "y"));
+  EXPECT_EQ(count<ops::Gather>(model), 0u);
+  EXPECT_EQ(result_at(model, {5, 6}), (Shape{5, 6}));
+}
+
 // x [n, 6] ─ SplitToSequence [4, 2] ─ …
 TEST(OnnxImport, FollowsSequencesOfTensors) {
   const std::string graph = value("input", "x", {"n", "6"}) + integers("sizes", {4, 2}) +

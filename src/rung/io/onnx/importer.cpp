@@ -290,6 +290,7 @@ void Lowering::lower_node(const onnx::NodeProto& node, Scope& scope) {
     ++report_.operators[op].folded;
     return;
   }
+  if (lower_whole_gather(node, in, scope)) return;
   if (!fold(node, attributes, in, scope)) apply_rule(node, attributes, in, scope);
 }
 

@@ -53,6 +53,8 @@ class Lowering {
   void apply_rule(const onnx::NodeProto& node, const ops::OnnxAttributes& attributes,
                   const Inputs& in, Scope& scope);
 
+  bool lower_whole_gather(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
+
   // control_flow.cpp, flex_attention.cpp, sequences.cpp
   bool lower_sequence(const onnx::NodeProto& node, const Inputs& in, Scope& scope);
   std::shared_ptr<FileValue> concatenated(const onnx::NodeProto& node, const Inputs& parts,

@@ -61,7 +61,7 @@ DType common_dtype(LowerCall& call) {
   return first;
 }
 
-/// As the bytes lie; blocked where a fair part is, since whoever reads maps wants them so, and what
+/// As the bytes lie; blocked where a fair part is, since what reads maps wants them so, and what
 /// lies row-major has to be turned for that anyway.
 Form common_form(LowerCall& call) {
   int64_t blocked = 0, all = 0;
