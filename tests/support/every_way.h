@@ -29,7 +29,9 @@ inline void with_every_way(const Model& model, CompileOptions options,
     for (auto& [machine, keys] : plans.items()) {
       for (auto& [key, chosen] : keys.items()) {
         for (const auto& step : measured.steps) {
-          if (step.considered.empty() || chosen != step.way) continue;
+          if (step.considered.empty() || chosen.get_ref<const std::string&>() != step.way) {
+            continue;
+          }
           const std::string& text = step.considered[way % step.considered.size()];
           if (key.starts_with(step.what))
             chosen = text.substr(0, text.rfind(' ', text.rfind(' ') - 1));

@@ -19,19 +19,14 @@ namespace {
 using Path = std::filesystem::path;
 using Command = std::vector<std::string>;
 
-/// A script of tools/peers: named by RUNG_PEERS, as installed, or of the checkout that holds the
-/// build.
+/// A script of tools/peers: in the folder that RUNG_PEERS names, or beside the command, where it is
+/// installed and where a build has a link to it.
 std::string script(const std::string& name) {
-  std::vector<Path> folders = {own_folder() / ".." / "share" / "rung" / "peers",
-                               own_folder() / ".." / ".." / ".." / "tools" / "peers"};
-  if (const char* given = std::getenv("RUNG_PEERS")) folders = {given};
-  std::string places;
-  for (const auto& folder : folders) {
-    const Path place = (folder / name).lexically_normal();
-    if (path_exists(place)) return place.string();
-    places += "\n  looked for " + place.string();
-  }
-  fail_unsupported("{} is not installed{}", name, places);
+  const char* given = std::getenv("RUNG_PEERS");
+  const Path folder = given != nullptr ? Path(given) : own_folder() / ".." / "share/rung/peers";
+  const Path place = (folder / name).lexically_normal();
+  if (path_exists(place)) return place.string();
+  fail_unsupported("{} is not installed\n  looked for {}", name, place.string());
 }
 
 /// The interpreter of the peers: given, as script/peers makes it, or the system's, for which

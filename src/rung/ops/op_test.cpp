@@ -238,8 +238,9 @@ TEST(Op, BrokenTextSaysWhere) {
             "attribute 'groups' stands twice in 'Conv(groups=1, groups=2)'");
   EXPECT_NE(text_error("relu) and more").find("before ') and more', the end is expected"),
             std::string::npos);
-  EXPECT_NE(text_error("Conv(stride=" + std::string(100000, '[')).find("deeper"),
-            std::string::npos);
+  std::string deep = "Conv(stride=";
+  deep.append(100000, '[');
+  EXPECT_NE(text_error(deep).find("deeper"), std::string::npos);
 }
 
 TEST(Op, NoTextCrashes) {
