@@ -36,6 +36,22 @@ TEST(Cut, OutputsAreTheTapsAndWhatTheyDoNotNeedGoes) {
   EXPECT_EQ(part.weights.at("a.weight").data(), whole.weights.at("a.weight").data()) << "copied";
 }
 
+// x ── block.wide ─┬─ block.pool ── up ── y     up takes the sizes of block.wide alone
+//                  └──────────────┘
+TEST(Cut, AValueThatIsOnlyMeasuredIsNoResultOfItsLayer) {
+  Builder b;
+  const Value x = b.input("x", Shape{1, 2, 8, 8});
+  Value wide, small;
+  {
+    const auto block = b.scope("block");
+    wide = b.relu("wide", x);
+    small = b.max_pool("pool", wide, 2, 2);
+  }
+  b.output("y", b.add("up", ops::ResizeLike{.axes = {2, 3}, .like_axes = {2, 3}}, {small, wide}));
+  const Model part = cut(std::move(b).finish(), {.at = {"block"}});
+  EXPECT_EQ(names(part.graph), (std::vector<std::string>{"x", "block.wide", "block.pool"}));
+}
+
 TEST(Cut, TapsAreAddedBehindTheOutputs) {
   const Model part = cut(pair(), {.at = {"a", "b@in"}, .keep_outputs = true});
   ASSERT_EQ(part.graph.outputs().size(), 3u);

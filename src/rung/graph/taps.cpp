@@ -114,18 +114,23 @@ Tap TapIndex::find_exit(std::string_view name, std::string_view base,
   const auto inside = [&](NodeId id) {
     return std::binary_search(members.begin(), members.end(), id);
   };
-  std::set<Value> leaving;
+  std::set<Value> leaving, measured;
   for (const NodeId member : members) {
     for (const NodeId user : users_.of(member)) {
       if (inside(user)) continue;
-      for (const Value value : graph_.node(user).inputs) {
-        if (value.node == member) leaving.insert(value);
+      const Node& reader = graph_.node(user);
+      for (size_t i = 0; i < reader.inputs.size(); ++i) {
+        const Value value = reader.inputs[i];
+        if (value.node != member) continue;
+        (reads_only_sizes(reader.op, i) ? measured : leaving).insert(value);
       }
     }
   }
   for (const auto& output : graph_.outputs()) {
     if (inside(output.value.node)) leaving.insert(output.value);
   }
+  // A value of which others want the sizes alone is no result of the layer, unless there is no other.
+  if (leaving.empty()) leaving = std::move(measured);
   const std::vector<Value> values(leaving.begin(), leaving.end());
   return {std::string(name), choose(graph_, name, base, port, values, "leave"), {}};
 }

@@ -191,6 +191,15 @@ std::vector<TensorType> infer(const Op& op, ops::Types in) {
   return std::visit([&](const auto& typed) { return ops::infer(typed, in); }, op);
 }
 
+bool reads_only_sizes(const Op& op, size_t input) {
+  return std::visit(
+      [input]<typename T>(const T&) {
+        if constexpr (requires { T::kReadsSizesOf; }) return input == T::kReadsSizesOf;
+        return false;
+      },
+      op);
+}
+
 int64_t macs(const Op& op, ops::Types in, ops::Types out) {
   return std::visit([&](const auto& typed) { return ops::macs(typed, in, out); }, op);
 }

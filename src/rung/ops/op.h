@@ -50,6 +50,9 @@ std::string_view op_name(const Op& op);
 /// The types of the outputs. Throws a user error with the rule that the inputs break.
 std::vector<TensorType> infer(const Op& op, ops::Types in);
 
+/// Whether the op reads the sizes of this input, and none of its numbers (`kReadsSizesOf`).
+bool reads_only_sizes(const Op& op, size_t input);
+
 /// Multiply-accumulates of matrix products and convolutions; everything else counts zero.
 int64_t macs(const Op& op, ops::Types in, ops::Types out);
 

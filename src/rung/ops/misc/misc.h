@@ -34,6 +34,7 @@ struct Detach {
 /// A tensor of x's type with one value everywhere (a skip that was switched off).
 struct FullLike {
   static constexpr std::string_view kName = "FullLike";
+  static constexpr size_t kReadsSizesOf = 0;
   double value = 0;
   static constexpr auto fields() { return std::make_tuple(field("value", &FullLike::value)); }
   bool operator==(const FullLike&) const = default;
@@ -43,6 +44,7 @@ struct FullLike {
 ///   input  like [S…];  output  [size of like's axis], with that axis's role
 struct ArangeLike {
   static constexpr std::string_view kName = "ArangeLike";
+  static constexpr size_t kReadsSizesOf = 0;
   int64_t axis = 0;  ///< negative counts from the end
   DType dtype = DType::kI64;
   static constexpr auto fields() {

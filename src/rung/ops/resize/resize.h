@@ -25,6 +25,7 @@ struct Resize {
 /// At most three axes, of any position; roles of x are kept, or like's taken where x has none.
 struct ResizeLike {
   static constexpr std::string_view kName = "ResizeLike";
+  static constexpr size_t kReadsSizesOf = 1;
   Sizes axes;       ///< of x, ascending
   Sizes like_axes;  ///< of like, as many
   ResizeMode mode = ResizeMode::kNearest;
@@ -44,6 +45,7 @@ int64_t spare_before(Anchor anchor, int64_t spare);
 ///   inputs  x, like;  output  x with size(axes[i]) = like's size(like_axes[i])
 struct CropLike {
   static constexpr std::string_view kName = "CropLike";
+  static constexpr size_t kReadsSizesOf = 1;
   Sizes axes;
   Sizes like_axes;
   Anchor anchor = Anchor::kCenter;  ///< where the kept part lies; kCenter rounds down
@@ -57,6 +59,7 @@ struct CropLike {
 /// Fills axes of x with zeros up to another tensor's sizes. Throws where x is larger.
 struct PadLike {
   static constexpr std::string_view kName = "PadLike";
+  static constexpr size_t kReadsSizesOf = 1;
   Sizes axes;
   Sizes like_axes;
   Anchor anchor = Anchor::kCenter;  ///< where x lies in the result
