@@ -70,7 +70,8 @@ onnx::NodeProto make_node(const std::string& op, const std::string& input,
 }  // namespace
 
 bool is_sequence_operator(std::string_view op) {
-  return op != "SequenceMap" && op.find("Sequence") != std::string_view::npos;
+  return (op.starts_with("Sequence") && op != "SequenceMap") || op == "SplitToSequence" ||
+         op == "ConcatFromSequence";
 }
 
 /// Its tensors side by side, or along a new axis, by the operators that do this with single ones.
