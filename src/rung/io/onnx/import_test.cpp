@@ -223,8 +223,11 @@ TEST(OnnxImport, FollowsSequencesOfTensors) {
                                  axis(-1) + R"(attribute { name: "new_axis" type: INT i: 1 })")),
             (Shape{5, 6, 2}));
   for (const std::string& wrong :
-       {node("Relu", {"parts"}, "y"), node("SequenceAt", {"x", "last"}, "y")}) {
-    expect_says(refusal(graph + value("output", "y", {"n", "6"}) + wrong), "sequence");
+       {node("Relu", {"parts"}, "y"), node("SequenceAt", {"x", "last"}, "y"),
+        node("SequenceEmpty", {}, "none") + node("SequenceErase", {"none"}, "y"),
+        node("SequenceEmpty", {}, "none") + node("ConcatFromSequence", {"none"}, "y", axis(0)),
+        node("SequenceInsert", {"parts"}, "y")}) {
+    expect_says(refusal(graph + value("output", "y", {"n", "6"}) + wrong), "equence");
   }
   expect_says(refusal(graph + value("output", "parts", {"n", "6"})), "a sequence of tensors");
 }

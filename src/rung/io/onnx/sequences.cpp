@@ -106,21 +106,27 @@ bool Lowering::lower_sequence(const onnx::NodeProto& node, const Inputs& in, Sco
     return value != nullptr && value->sequence.has_value();
   });
   if (!reads && !is_sequence_operator(op)) return false;
+  if (op == "Loop" || !node.domain().empty()) return false;  // these hand it on
   const ops::OnnxAttributes attributes = file_.attributes(node);
   CallView call(draft_, values_, node, attributes, in, scope.opset);
+  if (node.output_size() != 1) fail_user("{} results", node.output_size());
+  const bool first = op != "SequenceEmpty", second = op == "SequenceInsert" || op == "SequenceAt";
+  if ((first && !call.given(0)) || (second && !call.given(1))) fail_user("an input is missing");
   auto value = std::make_shared<FileValue>();
   if (op == "SplitToSequence") {
     value->sequence = split(call);
   } else if (op == "SequenceEmpty") {
     value->sequence.emplace();
   } else if (op == "SequenceConstruct") {
+    if (std::find(in.begin(), in.end(), nullptr) != in.end()) fail_user("an input is missing");
     value->sequence = in;
   } else if (op == "SequenceInsert") {
     value->sequence = parts_of(in[0]);
     const size_t place = place_of(call, 2, value->sequence->size());
-    value->sequence->insert(value->sequence->begin() + static_cast<int64_t>(place), in.at(1));
+    value->sequence->insert(value->sequence->begin() + static_cast<int64_t>(place), in[1]);
   } else if (op == "SequenceErase") {
     value->sequence = parts_of(in[0]);
+    if (value->sequence->empty()) fail_user("a sequence without tensors");
     const size_t last = value->sequence->size() - 1,
                  place = call.given(1) ? place_of(call, 1, last + 1) : last;
     if (place > last) fail_user("part {} of a sequence of {}", place, last + 1);
@@ -137,8 +143,6 @@ bool Lowering::lower_sequence(const onnx::NodeProto& node, const Inputs& in, Sco
     value = concatenated(node, parts_of(in[0]), scope);
   } else if (op == "Identity") {
     value = in[0];
-  } else if (op == "Loop" || !node.domain().empty()) {
-    return false;  // which hands it on
   } else {
     fail_unsupported("a sequence of tensors; {} takes none in rung", op);
   }

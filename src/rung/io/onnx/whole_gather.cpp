@@ -18,8 +18,9 @@ bool counts_all(const Tensor& places, int64_t count) {
 /// A Gather of all elements of a list in their order, which is a Reshape: PyTorch 2.6 writes
 /// `as_strided` so, where it copies a contiguous tensor. As indices it would hold the batch.
 bool Lowering::lower_whole_gather(const onnx::NodeProto& node, const Inputs& in, Scope& scope) {
-  if (node.op_type() != "Gather" || in.size() != 2 || in[0] == nullptr || in[1] == nullptr ||
-      !in[0]->ref || in[1]->known.empty() || in[1]->known[0].shape().size() < 2) {
+  if (node.op_type() != "Gather" || in.size() != 2 || node.output_size() != 1 || in[0] == nullptr ||
+      in[1] == nullptr || !in[0]->ref || in[1]->known.empty() ||
+      in[1]->known[0].shape().size() < 2) {
     return false;
   }
   const ops::Dims sizes = draft_.dims_of(*in[0]->ref);
