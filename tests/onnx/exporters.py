@@ -105,7 +105,8 @@ def call(*command):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
                           env=os.environ | {"OMP_NUM_THREADS": "1"})
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(map(str, command))}: {(done.stdout + done.stderr).strip()[-400:]}")
+        said = (done.stdout + done.stderr).replace(str(pathlib.Path(command[-1]).parent) + "/", "")
+        raise RuntimeError(f"rung {command[1]}: {said.strip()[-400:]}")
     return done.stdout
 
 

@@ -141,6 +141,10 @@ void Lowering::loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope)
     fail_user("its graph gives {} results, too few", body.output_size());
   }
   std::vector<Inputs> lists(static_cast<size_t>(body.output_size()) - 1 - carried.size());
+  const bool outside = numbers_alone_;
+  numbers_alone_ = outside || std::any_of(carried.begin(), carried.end(), [](const auto& value) {
+                     return value != nullptr && value->sequence.has_value();
+                   });
   for (int64_t turn = 0; more && turn != turns; ++turn) {
     check_turns(turn + 1);
     auto number = std::make_shared<FileValue>();
@@ -156,6 +160,7 @@ void Lowering::loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope)
     for (size_t i = 0; i < lists.size(); ++i) lists[i].push_back(results[1 + carried.size() + i]);
     if (turn + 1 != turns) more = truth(*results[0], "a loop");
   }
+  numbers_alone_ = outside;
   for (size_t i = 0; i < static_cast<size_t>(node.output_size()); ++i) {
     const std::string& name = node.output(static_cast<int>(i));
     if (name.empty()) continue;

@@ -195,7 +195,8 @@ bool Lowering::fold(const onnx::NodeProto& node, const ops::OnnxAttributes& attr
   const auto results = worked_out(node, attributes, in);
   if (!results) return false;
   // Filled to sizes that vary: a graph can follow those as nodes, but not as numbers.
-  if (node.op_type() == "Expand" || node.op_type() == "ConstantOfShape") {
+  const bool fills = node.op_type() == "Expand" || node.op_type() == "ConstantOfShape";
+  if (fills && !numbers_alone_) {
     const Tensor& first = results->front().at(0);
     const bool varies = std::any_of(results->begin(), results->end(), [&](const auto& result) {
       return result.at(0).shape() != first.shape();

@@ -78,6 +78,9 @@ class Lowering {
   FileValues values_;
   std::unordered_set<std::string> layer_weights_;  ///< of the file's graph
   std::unordered_map<std::string, std::string> turned_weights_;
+  /// Within a loop that carries a sequence, as PyTorch 2.6 writes as_strided: its numbers are
+  /// worked out though their count follows a size, since what they index may need none of them.
+  bool numbers_alone_ = false;
   size_t walked_ = 0;  ///< nodes, those of loops and functions each time
 };
 
