@@ -142,9 +142,7 @@ void Lowering::loop(const onnx::NodeProto& node, const Inputs& in, Scope& scope)
   }
   std::vector<Inputs> lists(static_cast<size_t>(body.output_size()) - 1 - carried.size());
   const bool outside = numbers_alone_;
-  numbers_alone_ = outside || std::any_of(carried.begin(), carried.end(), [](const auto& value) {
-                     return value != nullptr && value->sequence.has_value();
-                   });
+  numbers_alone_ = outside || holds_sequence(carried);
   for (int64_t turn = 0; more && turn != turns; ++turn) {
     check_turns(turn + 1);
     auto number = std::make_shared<FileValue>();

@@ -84,6 +84,8 @@ class Lowering {
   size_t walked_ = 0;  ///< nodes, those of loops and functions each time
 };
 
+/// Whether one of these is a sequence of tensors.
+bool holds_sequence(const std::vector<std::shared_ptr<FileValue>>& values);
 /// Whether it makes or takes sequences of tensors, which exist while a file is read.
 bool is_sequence_operator(std::string_view op);
 

@@ -55,19 +55,25 @@ onnx::NodeProto make_node(const std::string& op, const std::string& input,
   node.set_op_type(op);
   if (!input.empty()) node.add_input(input);
   node.add_output(output);
-  auto& attribute = *node.add_attribute();
   const bool list = op == "Unsqueeze";
+  if (list && opset >= 13) {  // since then an input
+    node.add_input("axis");
+    return node;
+  }
+  auto& attribute = *node.add_attribute();
   attribute.set_name(list ? "axes" : "axis");
   attribute.set_type(list ? onnx::AttributeProto::INTS : onnx::AttributeProto::INT);
   list ? attribute.add_ints(axis) : attribute.set_i(axis);
-  if (list && opset >= 13) {  // since then an input
-    node.clear_attribute();
-    node.add_input("axis");
-  }
   return node;
 }
 
 }  // namespace
+
+bool holds_sequence(const std::vector<std::shared_ptr<FileValue>>& values) {
+  return std::any_of(values.begin(), values.end(), [](const auto& value) {
+    return value != nullptr && value->sequence.has_value();
+  });
+}
 
 bool is_sequence_operator(std::string_view op) {
   return (op.starts_with("Sequence") && op != "SequenceMap") || op == "SplitToSequence" ||
@@ -102,10 +108,7 @@ std::shared_ptr<FileValue> Lowering::concatenated(const onnx::NodeProto& node, c
 /// chunk, split and as_strided with them.
 bool Lowering::lower_sequence(const onnx::NodeProto& node, const Inputs& in, Scope& scope) {
   const std::string& op = node.op_type();
-  const bool reads = std::any_of(in.begin(), in.end(), [](const auto& value) {
-    return value != nullptr && value->sequence.has_value();
-  });
-  if (!reads && !is_sequence_operator(op)) return false;
+  if (!holds_sequence(in) && !is_sequence_operator(op)) return false;
   if (op == "Loop" || !node.domain().empty()) return false;  // these hand it on
   const ops::OnnxAttributes attributes = file_.attributes(node);
   CallView call(draft_, values_, node, attributes, in, scope.opset);
