@@ -1,10 +1,11 @@
 #include "rung/ops/dtype_eager.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <optional>
 
 #include "rung/base/error.h"
@@ -71,6 +72,14 @@ DType from_torch(at::ScalarType type) {
 bool has_few_kernels(at::ScalarType type) {
   const auto dtype = find(type);
   return dtype && (is_float8(*dtype) || is_wide_unsigned(*dtype));
+}
+
+at::Tensor converted(const at::Tensor& x, at::ScalarType type) {
+  if (x.scalar_type() == type || find(type) != DType::kF8E4M3) return x.to(type);
+  const bool computes = x.is_floating_point() && !has_few_kernels(x.scalar_type());
+  const at::Tensor wide = computes ? x : x.to(at::kFloat);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  return wide.masked_fill(wide.abs() > 464, nan).to(type);
 }
 
 std::string type_text(const at::Tensor& tensor) {

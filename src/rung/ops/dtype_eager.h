@@ -1,6 +1,6 @@
 #pragma once
 
-#include <c10/core/ScalarType.h>
+#include <ATen/core/Tensor.h>
 
 #include "rung/tensor/dtype.h"
 
@@ -14,5 +14,8 @@ bool torch_has(DType dtype);
 DType from_torch(at::ScalarType type);
 /// Whether LibTorch converts to and from the type, and computes little in it.
 bool has_few_kernels(at::ScalarType type);
+/// `x.to(type)`, with one answer for all versions of LibTorch: beyond its range (464, where rounding
+/// up begins) float8_e4m3fn is NaN, as ONNX defines it without `saturate`. LibTorch 2.13 gives 448.
+at::Tensor converted(const at::Tensor& x, at::ScalarType type);
 
 }  // namespace rung

@@ -11,6 +11,8 @@ namespace rung {
 /// What an op needs to know of the run besides its inputs.
 struct RunContext {
   bool training = false;  ///< dropout acts, batch norms use and update the batch's statistics
+  /// The floating type of the whole network after `Module::to(dtype)`; nothing: each op's own.
+  c10::optional<at::ScalarType> floating = c10::nullopt;
 };
 
 /// Runs one op on LibTorch, differentiable wherever PyTorch's operator is. Inputs in the order of

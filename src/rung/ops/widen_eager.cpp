@@ -27,7 +27,7 @@ at::Tensor widened(const at::Tensor& x) {
 at::Tensor narrowed(const at::Tensor& y, DType dtype) {
   const auto type = to_torch(dtype);
   if (y.scalar_type() == type) return y;
-  return dtype == DType::kU64 && y.scalar_type() == at::kLong ? y.view(type) : y.to(type);
+  return dtype == DType::kU64 && y.scalar_type() == at::kLong ? y.view(type) : converted(y, type);
 }
 
 /// What the op's rule says of its results.

@@ -125,7 +125,7 @@ struct ModuleImpl::Impl {
     for (size_t i = 0; i < values.size(); ++i) {
       if (schedule.reads_input(i)) check(i, values[i]);
     }
-    return schedule.run(values, {fixed, eval_norms, training});
+    return schedule.run(values, {fixed, eval_norms, training, floating});
   }
 
   /// The inputs in their order. Those that the schedule does not read may be missing.

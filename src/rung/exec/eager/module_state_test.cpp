@@ -116,6 +116,25 @@ TEST(ModuleState, MovesItsConstantsWithItsWeights) {
   EXPECT_TRUE(at::equal(copy->forward(at::ones({1, 2}, at::kDouble)), y));
 }
 
+TEST(ModuleState, CastsFollowTheNetworkToItsType) {
+  Builder b;
+  const Value x = b.input("x", TensorType{DType::kI64, {2, 3}, Roles(2, Role::kNone)});
+  const Value seen = b.add("cast", ops::Cast{.dtype = DType::kF32}, {x});
+  const Value places = b.add("places", ops::ArangeLike{.axis = 1, .dtype = DType::kF32}, {x});
+  b.output("y", b.linear("fc", b.binary("add", ops::BinaryFn::kAdd, seen, places), 2));
+  b.output("whole", b.add("whole", ops::Cast{.dtype = DType::kI32}, {seen}));
+  Module net(std::move(b).finish());
+  const std::vector<at::Tensor> in = {at::arange(6, at::kLong).view({2, 3})};
+  const at::Tensor single = net->forward(in)[0];
+  for (const auto type : {at::kDouble, at::kBFloat16}) {
+    net->to(type);
+    const auto out = net->forward(in);
+    EXPECT_EQ(out[0].scalar_type(), type);
+    EXPECT_TRUE(at::allclose(out[0].to(at::kFloat), single, 0.02, 0.02));
+    EXPECT_EQ(out[1].scalar_type(), at::kInt) << "whole numbers stay whole";
+  }
+}
+
 TEST(ModuleState, DropoutActsInTrainingOnly) {
   Builder b;
   b.output("y", b.dropout("drop", b.input("x", Shape{1, 64}), 0.5));

@@ -109,7 +109,8 @@ std::vector<at::Tensor> Schedule::run(const std::vector<at::Tensor>& inputs,
       current = &step;
       for (const Read& read : step.reads) arguments.push_back(take(read));
       const bool training = frame.training && !(step.norm && keeps_statistics(step, frame));
-      std::vector<at::Tensor> out = rung::run(step.node->op, arguments, {.training = training});
+      std::vector<at::Tensor> out =
+          rung::run(step.node->op, arguments, {.training = training, .floating = frame.floating});
       arguments.clear();  // before the next step allocates
       for (size_t port = 0; port < step.writes.size(); ++port) {
         const int32_t slot = step.writes[port];

@@ -21,6 +21,7 @@ class Schedule {
     const std::vector<at::Tensor>& fixed;  ///< weights and constants, by node
     const std::vector<bool>& eval_norms;   ///< norms that keep their statistics, by node
     bool training;
+    c10::optional<at::ScalarType> floating;  ///< as in RunContext
   };
   /// `inputs` in the order of graph.inputs(); those that `reads_input` denies may be undefined.
   /// Gives the wanted values in their order. Throws a user error that names the node, its op and
