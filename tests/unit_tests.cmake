@@ -1,5 +1,5 @@
 # The unit tests, a line each, so that two changes seldom meet.
-rung_test(rung_core_tests graph/extent graph/graph graph/input_roles graph/size_trials)
+rung_test(rung_core_tests graph/extent graph/graph graph/input_roles graph/normalize graph/size_trials)
 rung_test(rung_core_tests join/layouts join/plan join/plan_random)
 rung_test(rung_core_tests base/file)
 rung_test(rung_core_tests base/statistics)
@@ -40,9 +40,10 @@ rung_test(rung_torch_tests ops/widen_eager)
 rung_test(rung_torch_tests ops/eager ops/eager_layout_cases ops/eager_map_cases
           ops/eager_pointwise_cases)
 rung_test(rung_torch_tests exec/eager/convert exec/eager/identity exec/eager/join_layouts exec/eager/module)
-rung_test(rung_torch_tests exec/eager/module_state)
+rung_test(rung_torch_tests exec/eager/module_state exec/eager/tiled)
 rung_test(rung_core_tests io/csv io/idx io/toml)
-rung_test(rung_torch_tests train/data train/options train/recipe train/task train/trainer)
+rung_test(rung_torch_tests train/data train/losses train/mask_classes train/options train/recipe train/split
+          train/task train/trainer)
 rung_test(rung_torch_tests exec/eager/trace)
 if(RUNG_ONNX)
   rung_test(rung_torch_tests ops/onnx_export ops/resize/grid_onnx)

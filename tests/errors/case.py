@@ -16,7 +16,7 @@ class Case:
     code: int = 2
     more: tuple = ()  # parts of the message's other lines
     files: dict = dataclasses.field(default_factory=dict)  # name -> bytes, text or f(path)
-    first: tuple = ()  # commands that run before, and succeed
+    first: tuple = ()  # commands that run before, and succeed; rung's or the system's
     verb: str = ""  # one that the build may lack
     file_bytes: int = None  # no file may grow beyond, as on a full disk
     stdout: str = ""  # where standard output goes

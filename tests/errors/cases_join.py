@@ -79,7 +79,7 @@ CASES = [
     Case("sizes of an unknown network", "rung join a=zoo:resnet18 b=zoo:resnet18 --shape c.1x3x64x64 --explain", "--shape 'c.1x3x64x64': no network is named 'c'; their names are a, b"),
     Case("an output without a name", "rung join zoo:resnet18 --explain -o ''", "-o '': a network is written as .rung or .onnx"),
     Case("an output in a folder that is not there", "rung join zoo:skip_connection_block -o out/net.rung", "cannot write out/net.rung: No such file or directory"),
-    Case("an output onto a folder", "rung join zoo:skip_connection_block -o net.rung", "cannot write net.rung: Is a directory; nothing was changed", files={"net.rung": folder}),
+    Case("an output onto a folder", "rung join zoo:skip_connection_block -o net.rung", "cannot write net.rung: it is a folder", files={"net.rung": folder}),
     Case("an output on a full disk", "rung join zoo:skip_connection_block -o net.rung", "cannot write net.rung: File too large; nothing was changed", file_bytes=4096),
     Case("a full disk under an older output", "rung join zoo:skip_connection_block -o net.rung", "cannot write net.rung: File too large; nothing was changed", file_bytes=4096,
          files={"net.rung": rung_file()}),

@@ -4,7 +4,7 @@ from case import Case
 
 TITLE = "The command line"
 CASES = [
-    Case("no verb", "rung", "no verb given; the verbs are show, join, tap, convert, diff, models, compile, bench, run, check, train"),
+    Case("no verb", "rung", "no verb given; the verbs are show, join, tap, convert, diff, models, compile, bench, run, check, train, evaluate, predict"),
     Case("a verb that is misspelt", "rung jion zoo:resnet18", "unknown verb 'jion'; did you mean join?"),
     Case("an option before the verb", "rung --verbose models", "'--verbose' stands before the verb; options follow it: rung models …"),
     Case("an option that is misspelt", "rung show zoo:resnet18 --jsn", "rung show: unknown option '--jsn'; did you mean --json?"),

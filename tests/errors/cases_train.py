@@ -2,7 +2,7 @@
 
 import struct
 
-from case import Case, floats, folder, png, rung_file, safetensors
+from case import CONV, X, Case, floats, folder, graph, png, rung_file, safetensors
 
 TITLE = "rung train"
 
@@ -10,7 +10,7 @@ TITLE = "rung train"
 
 ROWS = "".join(f"{i},{i % 7},{(i * 3) % 5}\n" for i in range(60))
 CSV = {"rows.csv": "t,a,b\n" + ROWS}
-PICTURES = {f"images/{i}.png": png(16, 16) for i in range(6)} | {f"masks/{i}.png": png(16, 16, 1) for i in range(6)}
+PICTURES = {f"images/{i}.png": png(16, 16) for i in range(6)} | {f"masks/{i}.png": png(16, 16, 1, 255) for i in range(6)}
 CLASSES = {f"pictures/{kind}/{i}.png": png(8, 8, 1, value) for kind, value in [("a", 10), ("b", 200)] for i in range(6)}
 
 
@@ -60,6 +60,19 @@ channels = 1
 epochs = 1
 batch = 4
 """
+COLOURS = png(16, 16, 3, rows=(b"\x00" + b"\xff\x00\x00\x00\xff\x00" * 8) * 16)
+BLACK = {f"masks/{i}.png": png(16, 16, 1, 0) for i in range(6)}
+ENDS = SEGMENT.replace('zoo = "unet"\nsettings = { base = 2, levels = 1, size = 16 }', 'file = "net.rung"')
+
+
+def ends_in(op):
+    """A convolution of pictures to one channel, and this op behind it."""
+    weight = {"name": "conv.weight", "op": {"op": "Param", "dtype": "f32", "shape": [1, 3, 3, 3]}}
+    end = {"name": "y", "op": {"op": op}, "inputs": ["conv"]}
+    return rung_file(graph([X, weight, CONV, end], outputs=({"name": "y", "value": "y"},)),
+                     {"conv.weight": ("F32", [1, 3, 3, 3], floats(27))})
+
+
 DIGITS = CLASSIFY.replace('folder = "pictures"\nchannels = 1', 'idx = "mnist"').replace("classes = 2", "classes = 10")
 
 
@@ -78,6 +91,12 @@ def forecast(mistake, message, old, new, **other):
 
 def segment(mistake, message, files=None, change=(), **other):
     return train(mistake, message, SEGMENT, {**PICTURES, **(files or {})}, change, **other)
+
+
+def table(mistake, message, rows, change=(), **other):
+    """Pictures whose labels stand in a table."""
+    return train(mistake, message, CLASSIFY.replace('folder = "pictures"', 'csv = "pictures/labels.csv"'),
+                 {**CLASSES, "pictures/labels.csv": rows}, change, **other)
 
 
 def without(files, name):
@@ -102,7 +121,7 @@ CASES = [
     forecast("a key given twice in a recipe", "net.toml:9: Error while parsing key-value pair: cannot redefine existing integer 'window'", "window = 4", "window = 4\nwindow = 5"),
     train("a recipe without [data]", "net.toml has no [data]", FORECAST.split("[data]")[0]),
     train("a recipe without networks", "net.toml:1 names no network: [models.NAME] with zoo or file is needed", "[data]" + FORECAST.split("[data]")[1]),
-    forecast("an unknown key of a recipe", "net.toml:12: train.batches: there is no such key, did you mean batch?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, export, loss, optimizer, out, patience, precision, schedule, seed, side, threads", "batch = 8", "batches = 8"),
+    forecast("an unknown key of a recipe", "net.toml:12: train.batches: there is no such key, did you mean batch?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, export, loss, monitor, optimizer, out, patience, precision, schedule, seed, side, threads", "batch = 8", "batches = 8"),
     forecast("an unknown table of a recipe", "net.toml:10: training: there is no such key, did you mean train?; the keys here are data, models, outputs, skip, train", "[train]", "[training]"),
     forecast("a text for a number", "net.toml:11: train.epochs must be a whole number, and it is \"two\"", "epochs = 2", 'epochs = "two"'),
     forecast("a fraction for a whole number", "net.toml:11: train.epochs must be a whole number, and it is 2.5", "epochs = 2", "epochs = 2.5"),
@@ -118,8 +137,12 @@ CASES = [
     forecast("a key of another optimizer", "net.toml:11: train.optimizer.momentum goes with kind = sgd, and kind is 'adam'", "[train]", '[train]\noptimizer = { kind = "adam", momentum = 0.9 }'),
     forecast("a key of another schedule", "net.toml:11: train.schedule.every goes with kind = step, and kind is 'cosine'", "[train]", '[train]\nschedule = { kind = "cosine", every = 2 }'),
     forecast("an unknown schedule", "net.toml:10: train: schedule.kind = 'cosinus' is not known; it is one of constant, cosine, step, one_cycle", "[train]", '[train]\nschedule = { kind = "cosinus" }'),
-    forecast("an unknown loss", "net.toml:11: train.loss.kind: there is no such key, did you mean dice?; the keys here are dice, label_smoothing", "[train]", '[train]\nloss = { kind = "hinge" }'),
-    forecast("a loss of another task", "net.toml:11: train.loss.dice is of another task: label_smoothing goes with classification, dice with segmentation", "[train]", "[train]\nloss = { dice = 1 }"),
+    forecast("an unknown loss", "net.toml:11: train.loss.kind: there is no such key, did you mean mae?; the keys here are huber, mae, mse", "[train]", '[train]\nloss = { kind = "hinge" }'),
+    forecast("a loss of another task", "net.toml:11: train.loss.dice is a loss of classes; here these are known: huber, mae, mse", "[train]", "[train]\nloss = { dice = 1 }"),
+    segment("a loss without a weight", "net.toml:9: train.loss: no term has a weight", change=[("[train]", "[train]\nloss = { dice = 0, cross_entropy = 0 }")]),
+    segment("a setting of another loss", "net.toml:9: train.loss.dice.gamma: there is no such key, did you mean weight?; the keys here are weight", change=[("[train]", "[train]\nloss = { dice = { gamma = 2 } }")]),
+    segment("weights of classes by another word", "net.toml:9: train.loss.class_weights is \"frequency\" (every class counts alike) or { CLASS = WEIGHT, … }", change=[("[train]", '[train]\nloss = { class_weights = "balanced" }')]),
+    forecast("a metric that is none", "monitor = 'iou' is no metric of forecasting; it is one of loss, mse, mae, mse_repeat, mae_repeat", "[train]", '[train]\nmonitor = "iou"'),
     forecast("an unknown precision", "net.toml:10: train: precision = 'f8' is not known; it is one of f32, bf16", "[train]", '[train]\nprecision = "f8"'),
     forecast("an unknown device in a recipe", "'tpu' is no device; devices are cpu, cuda and cuda:NUMBER", "[train]", '[train]\ndevice = "tpu"'),
     forecast("an unknown task", "net.toml:5: data.task = 'detection' is not known; it is one of classification, segmentation, forecasting", '"forecasting"', '"detection"'),
@@ -147,7 +170,7 @@ input = "enc/stage3"
              files={**CSV, "w.safetensors": safetensors({"w": ("F32", [2], floats(2))})}),
     train("--set without a value", "--set 'train.epochs': the form is --set KEY=VALUE", options="--set train.epochs"),
     train("--set of a key below a number", "--set 'train.epochs.first': there is no table in front of 'first'", options="--set train.epochs.first=1"),
-    train("--set of an unknown key", "net.toml: train.epoch: there is no such key, did you mean epochs?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, export, loss, optimizer, out, patience, precision, schedule, seed, side, threads", options="--set train.epoch=1"),
+    train("--set of an unknown key", "net.toml: train.epoch: there is no such key, did you mean epochs?; the keys here are batch, channels_last, clip, device, epochs, eval_batch, export, loss, monitor, optimizer, out, patience, precision, schedule, seed, side, threads", options="--set train.epoch=1"),
     train("--set of a skip that is not there", "net.toml: skip must be a list of tables, each under [[…]], and it is {\"3\":{\"merge\":\"add\"}}", options="--set skip.3.merge=add"),
     train("two outputs", "net.toml: training wants one input and one output; the network has the inputs a/input, b/input and the outputs a/output, b/output", """[models.a]
 zoo = "lstm"
@@ -162,7 +185,7 @@ zoo = "lstm"
     forecast("more rows in split than there are", "data.split asks for 120 rows, and rows.csv has 60", "window = 4", "window = 4\nsplit = [100, 10, 10]"),
     forecast("a split of two", "data.split is [train, validation, test], as shares or as numbers of rows", "window = 4", "window = 4\nsplit = [0.5, 0.5]"),
     forecast("a network for other columns", "the network takes f32[N, 4, 3] and the data are f32[N, 4, 2]: node 'lstm': lstm(hidden=4) of (f32[N, 4, 2], f32[16, 3], f32[16, 4], f32[16], f32[16]) does not work", "in = 2", "in = 3"),
-    forecast("a network for another horizon", "foretelling 3 rows of 2 columns needs an output f32[1, 6] or f32[1, T, 2] with T of 3 or more, and the network gives f32[1, 2]", "horizon = 1", "horizon = 3"),
+    forecast("a network for another horizon", "predicting 3 rows of 2 columns needs an output f32[1, 6] or f32[1, T, 2] with T of 3 or more, and the network gives f32[1, 2]", "horizon = 1", "horizon = 3"),
     train("a text in a column of numbers", "rows.csv:7: column 'a' holds 'five', which is not a finite number", files={"rows.csv": "t,a,b\n" + ROWS.replace("5,5,0", "5,five,0")}),
     train("a cell that is empty", "rows.csv:7: column 'a' holds '', which is not a finite number", files={"rows.csv": "t,a,b\n" + ROWS.replace("5,5,0", "5,,0")}),
     train("a NaN in the data", "rows.csv:7: column 'a' holds 'nan', which is not a finite number", files={"rows.csv": "t,a,b\n" + ROWS.replace("5,5,0", "5,nan,0")}),
@@ -174,10 +197,25 @@ zoo = "lstm"
     train("a quote that is not closed", "rows.csv:62: a quote is opened and not closed", files={"rows.csv": "t,a,b\n" + ROWS + '60,"1,2\n'}),
     # pictures and masks
     segment("a folder of images that is not there", "cannot read the folder pictures: No such file or directory", change=[('"images"', '"pictures"')]),
-    segment("a folder without images", "the folder none holds no image (.png, .jpg, .jpeg)", {"none/readme.txt": "nothing"}, [('"images"', '"none"')]),
+    segment("a folder without images", "the folder none holds no image (.png, .jpg, .jpeg); other files are there, such as readme.txt", {"none/readme.txt": "nothing"}, [('"images"', '"none"')]),
     train("an image without a mask", "images/3.png has no mask: there is no 3.png (or .jpg) in masks", SEGMENT, without(PICTURES, "masks/3.png")),
-    segment("masks that write foreground as 1", "the masks in masks hold no foreground: their largest value is 1, and what counts is above 127", {f"masks/{i}.png": png(16, 16, 1, 1) for i in range(6)}, more=("rule    a mask is 0 where there is background and 255 where there is foreground", "fix     multiply the values by 255")),
-    segment("a mask of another size", "images/3.png is 16 x 16 and its mask masks/3.png is 15 x 16", {"masks/3.png": png(16, 15, 1)}),
+    segment("masks without foreground", "the masks in masks hold no foreground in the images to train on", {f"masks/{i}.png": png(16, 16, 1, 0) for i in range(6)}, more=("rule    a mask is 0 where there is background and 255 (or 1) where there is foreground",)),
+    segment("masks in shades of grey", "the mask masks/3.png holds the values 128", {"masks/3.png": png(16, 16, 1, 128)}, more=("rule    without data.classes a mask holds a foreground", "data.threshold = 128 where they are shades")),
+    segment("masks in colours", "the mask masks/3.png holds colours: #00ff00, #ff0000", {"masks/3.png": COLOURS}, more=("rule    without data.classes a mask holds a foreground", "fix     data.classes = { NAME = \"#rrggbb\", … }")),
+    segment("a colour that is no class", "the mask masks/3.png holds the colours #ff0000, which is none of the classes: a #000000, b #00ff00", {**BLACK, "masks/3.png": COLOURS}, [("[train]", 'classes = { a = "#000000", b = "#00ff00" }\n[train]')], more=("fix     name them in data.classes, or data.ignore",)),
+    segment("colours where classes are numbers", "the mask masks/3.png holds colours (#00ff00, #ff0000), and data.classes gives numbers: a 0, b 1", {**BLACK, "masks/3.png": COLOURS}, [("[train]", "classes = { a = 0, b = 1 }\n[train]")]),
+    segment("a number that is no class", "the mask masks/3.png holds the values 128, which is none of the classes: a 0, b 1", {**BLACK, "masks/3.png": png(16, 16, 1, 128)}, [("[train]", "classes = { a = 0, b = 1 }\n[train]")]),
+    segment("a class that has no name", "net.toml:8: data.classes needs two classes at least, the background among them", change=[("[train]", "classes = { cell = 255 }\n[train]")]),
+    segment("a colour that is none", "net.toml:8: data.classes.b: 'green' is no colour; the form is \"#rrggbb\", such as \"#00ff00\"", change=[("[train]", 'classes = { a = "#000000", b = "green" }\n[train]')]),
+    segment("two classes of one number", "net.toml:4: data: data.classes: 'a' and 'b' have the same mark, 1", change=[("[train]", "classes = { a = 1, b = 1 }\n[train]")]),
+    segment("masks of one class alone", "the masks hold 1 of the 2 classes in the images to train on", BLACK, [("[train]", "classes = { a = 0, b = 1 }\n[train]")]),
+    segment("masks and annotations", "net.toml:4: data needs images, a folder, and masks, another one, or annotations, a COCO file", change=[("[train]", 'annotations = "a.json"\n[train]')]),
+    segment("annotations that are no COCO", "a.json is no COCO file: it has no list 'categories'", {"a.json": "{}"}, [('masks = "masks"', 'annotations = "a.json"')]),
+    segment("two masks of one name", "masks/3.jpg and 3.png have one name, so masks cannot be told to one of them", {"masks/3.jpg": "any"}),
+    train("a network that ends in a relu", "the network ends in relu ('y'), which gives nothing below 0, and the loss wants logits of both signs", ENDS, {**PICTURES, "net.rung": ends_in("relu")}, more=("fix     a network that ends in the layer before, or in a sigmoid",)),
+    train("a softmax for a foreground", "the network ends in Softmax ('y'), whose numbers add up to 1, and here each channel is a yes or no of its own", ENDS, {**PICTURES, "net.rung": ends_in("Softmax")}),
+    train("several broken images", "2 of 6 files cannot be used:", SEGMENT, {**PICTURES, "images/1.png": b"no picture", "images/4.png": png(16, 16)[:60]}, more=("images/1.png is neither PNG nor JPEG", "images/4.png is a broken PNG file: cut short")),
+    segment("a mask of another size", "images/3.png is 16 x 16 and its mask masks/3.png is 15 x 16", {"masks/3.png": png(16, 15, 1, 255)}),
     segment("an image that is cut short", "images/3.png is a broken PNG file: cut short", {"images/3.png": png(16, 16)[:60]}),
     segment("an image of text", "images/3.png is neither PNG nor JPEG", {"images/3.png": "not a picture at all, but some text"}),
     segment("a crop of no size", "net.toml:8: data.crop is [height, width], each from 1 to 16384", change=[("[train]", "crop = [0, 16]\n[train]")]),
@@ -191,12 +229,17 @@ zoo = "lstm"
             [("[train]", 'index = "index.csv"\n[train]')]),
     # classes
     train("one class", "pictures holds 1 folders; one for each class is needed, two at least", CLASSIFY, {k: v for k, v in CLASSES.items() if "/b/" not in k}),
-    train("a class without images", "the folder pictures/c holds no image (.png, .jpg, .jpeg)", CLASSIFY, {**CLASSES, "pictures/c/readme.txt": "none"}),
+    train("a class without images", "the folder pictures/c holds no image (.png, .jpg, .jpeg); other files are there, such as readme.txt", CLASSIFY, {**CLASSES, "pictures/c/readme.txt": "none"}),
     train("a network of other classes", "classification of 2 classes needs an output f32[1, 2], and the network gives f32[1, 5]", CLASSIFY, CLASSES, [("classes = 2", "classes = 5")]),
     train("pictures of different sizes", "pictures/a/0.png is [1, 8, 8] and pictures/a/9.png is [1, 8, 9]; give data.size = [height, width]", CLASSIFY, {**CLASSES, "pictures/a/9.png": png(9, 8, 1)}),
     train("a class that only the test part has", "pictures/test/c is none of the classes to train on, which are a, b", CLASSIFY,
           {name.replace("pictures/", "pictures/train/"): content for name, content in CLASSES.items()} | {"pictures/test/c/0.png": png(8, 8, 1)}),
-    train("a size for IDX files", "net.toml:7: data.size goes with folder; IDX files say their size and bring a test part", DIGITS, IDX, [("[train]", "size = [9, 9]\n[train]")]),
+    table("a label file without labels", "pictures/labels.csv has no column 'label'; its columns are file, class", "file,class\na/0.png,a\n"),
+    table("a label file of missing pictures", "pictures/labels.csv:3: there is no file pictures/c/0.png", "file,label\na/0.png,a\nc/0.png,b\n"),
+    table("a picture that is labelled twice", "pictures/labels.csv:3: 'a/0.png' stands there twice", "file,label\na/0.png,a\na/0.png,b\n"),
+    table("a picture without a label", "pictures/labels.csv:3: the label is empty", "file,label\na/0.png,a\nb/0.png,\n"),
+    table("a fold of none", "net.toml:8: data.fold is [WHICH, OF], such as [1, 5] for the first of five folds", "file,label\na/0.png,a\n", [("channels = 1", "channels = 1\nfold = [6, 5]")]),
+    train("a size for IDX files", "net.toml:7: data.size goes with folder or csv; IDX files say their size and bring a test part", DIGITS, IDX, [("[train]", "size = [9, 9]\n[train]")]),
     digits("a test label beyond the classes", "the test labels of mnist go up to 11, and those to train on only to 9", "t10k-labels-idx1-ubyte", idx(8, [10], bytes([11] * 10))),
     digits("no IDX labels", "there is neither mnist/train-labels-idx1-ubyte nor mnist/train-labels-idx1-ubyte.gz; data.idx is a folder of MNIST's four files", "train-labels-idx1-ubyte", None),
     digits("an IDX file that is cut short", "mnist/train-images-idx3-ubyte declares 1280 bytes ([20, 8, 8]) and holds 484", "train-images-idx3-ubyte", idx(8, [20, 8, 8])[:500]),
@@ -215,11 +258,13 @@ zoo = "lstm"
     train("resuming with other settings", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set train.batch=4", first=(RUN,), leaves="net_out"),
     train("resuming with another network", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set models.net.settings.hidden=5", first=(RUN,), leaves="net_out"),
     train("resuming with other data", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", options="--resume --set data.window=3", first=(RUN,), leaves="net_out", more=("data.window was 4 and is 3",)),
+    train("resuming with a table that changed", "cannot resume from net_out/checkpoint.safetensors: the data differ from those that the run began with", options="--resume --set train.epochs=2", first=(RUN, "sed -i s/59,3,2/59,3,1/ rows.csv"), leaves="net_out", more=("rows.csv has changed",)),
     train("more epochs where the schedule spans them all", "cannot resume from net_out/checkpoint.safetensors: the run was started with other settings", change=[("[train]", '[train]\nschedule = { kind = "cosine" }')], options="--resume --set train.epochs=2", first=(RUN,), leaves="net_out", more=("epochs was 1 and is 2",)),
     train("a checkpoint that is cut short", "net_out/checkpoint.safetensors is cut short: tensor 'w' ends at byte 8 of its data, which has 4", options="--resume",
           files={**CSV, "net_out/checkpoint.safetensors": safetensors({"w": ("F32", [2], floats(2))})[:-4]}),
     train("a checkpoint that is none", "cannot resume from net_out/checkpoint.safetensors: it is no checkpoint of rung", options="--resume",
           files={**CSV, "net_out/checkpoint.safetensors": safetensors({"w": ("F32", [2], floats(2))})}),
+    train("a network into a folder that is not there", "cannot write nowhere/net.onnx: No such file or directory", options="-o nowhere/net.onnx"),
     train("results onto a file", "cannot make the folder rows.csv: Not a directory", options="--set train.out=rows.csv"),
     train("results in a folder that cannot be", "cannot make the folder /proc/rung: No such file or directory", options="--set train.out=/proc/rung"),
     train("a checkpoint on a full disk", "cannot write net_out/best.rung: File too large; nothing was changed", file_bytes=500, leaves="net_out"),

@@ -121,8 +121,9 @@ def check(rung, case):
             else:
                 path.write_bytes(content if isinstance(content, bytes) else content.encode())
         for command in case.first:
-            done = subprocess.run([rung, *shlex.split(command)[1:]], cwd=folder, capture_output=True,
-                                  text=True, timeout=SECONDS)
+            words = shlex.split(command)
+            done = subprocess.run([rung, *words[1:]] if words[0] == "rung" else words, cwd=folder,
+                                  capture_output=True, text=True, timeout=SECONDS)
             if done.returncode != 0:
                 return [f"`{command}` before it failed"], done.stderr
         before = snapshot(folder)

@@ -63,7 +63,8 @@ TrainLog run(const std::string& name, std::vector<std::string> sets) {
   const Recipe recipe = load_recipe(recipe_file(name), sets);
   const OpenedData data = open_data(recipe);
   Module net(recipe.plan.apply(), ModuleOptions{.seed = recipe.train.seed});
-  return train(*net, data.parts, *make_task(recipe, data), recipe.train, {.folder = recipe.out});
+  return train(*net, data.parts, *make_task(recipe, data, recipe.plan.apply().graph), recipe.train,
+               {.folder = recipe.out});
 }
 
 bool data_is_absent(const std::string& name) {

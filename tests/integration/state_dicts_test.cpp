@@ -12,6 +12,7 @@
 #include "rung/blocks/zoo.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/module.h"
+#include "rung/graph/new_head.h"
 #include "rung/io/safetensors.h"
 #include "rung/io/state_dict.h"
 #include "rung/ops/dtype_eager.h"
@@ -89,6 +90,28 @@ TEST_F(StateDicts, FromPython) {
     save_state_dict(file("again.safetensors"), load_state_dict(file(name + ".pth")).tensors);
     compare(name, "again.safetensors");
   }
+}
+
+// PyTorch's weights in a network of other classes that takes grey pictures: up to its head it gives what
+// PyTorch's gives for the same picture in red, green and blue.
+TEST_F(StateDicts, FromPythonForOtherClassesAndChannels) {
+  python("state_dicts.py");
+  if (IsSkipped() || HasFatalFailure()) return;
+  Model original = network("resnet18");
+  load_weights_file(original, file("resnet18.pth"));
+  Model other = with_new_head(zoo("resnet18", {{"classes", "1000"}, {"in", "1"}}), 7);
+  EXPECT_THROW(load_weights_file(other, file("resnet18.pth")), Error);
+  const WeightReport report = load_weights_file(other, file("resnet18.pth"), {},
+                                                {.new_head = true, .adapt_input = true});
+  EXPECT_EQ(report.adapted,
+            (std::vector<std::string>{"conv1.weight: 3 input channels summed to 1"}));
+  EXPECT_EQ(report.fresh, (std::vector<std::string>{"fc.weight", "fc.bias"}));
+  EXPECT_EQ(other.graph.type(other.graph.outputs()[0].value).shape, (Shape{1, 7}));
+  const torch::NoGradGuard no_grad;
+  const at::Tensor grey = at::rand({2, 1, 65, 97});
+  const at::Tensor got = taps(other, {"flatten"}, grey)[0];
+  const at::Tensor want = taps(original, {"flatten"}, grey.expand({-1, 3, -1, -1}).contiguous())[0];
+  EXPECT_LE((got - want).abs().max().item<float>(), 1e-4 * want.abs().max().item<float>());
 }
 
 TEST_F(StateDicts, TypesFromPython) {

@@ -88,6 +88,19 @@ void remove_unfinished_file() noexcept {
   if (is_unfinished) ::unlink(unfinished);
 }
 
+void check_writable(const std::filesystem::path& to) {
+  if (to.empty()) fail_user("cannot write a file without a name");
+  struct stat old {};
+  if (::stat(to.c_str(), &old) == 0 && !S_ISREG(old.st_mode)) {
+    fail_user("cannot write {}: it is {}", to.string(),
+              S_ISDIR(old.st_mode) ? "a folder" : "a device or a pipe, not a file");
+  }
+  const std::filesystem::path folder = final_path(to).parent_path();
+  const std::string name = folder.empty() ? "." : folder.string();
+  if (::access(name.c_str(), W_OK | X_OK) == 0) return;
+  fail_user("cannot write {}: {}", to.string(), std::strerror(errno));
+}
+
 void write_file(const std::filesystem::path& to, const std::function<void(FileSink)>& write) {
   if (to.empty()) fail_user("cannot write a file without a name");
   struct stat old {};

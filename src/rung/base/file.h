@@ -26,6 +26,10 @@ void write_file(const std::filesystem::path& path, std::string_view content);
 using FileSink = std::function<void(const void* data, size_t bytes)>;
 void write_file(const std::filesystem::path& path, const std::function<void(FileSink)>& write);
 
+/// Throws a user error where `write_file` would be refused: a folder that is missing or may not be
+/// written to, a device. For work that takes long before it writes.
+void check_writable(const std::filesystem::path& path);
+
 /// Removes the file that `write_file` is in the middle of; for a signal handler, before the end.
 void remove_unfinished_file() noexcept;
 

@@ -14,6 +14,7 @@
 #include "rung/cli/model_arguments.h"
 #include "rung/cli/peer.h"
 #include "rung/cli/peers.h"
+#include "rung/cli/pictures.h"
 #include "rung/cli/program_options.h"
 #include "rung/cli/verbs.h"
 #include "rung/inspect/program_report.h"
@@ -48,6 +49,8 @@ void check(const BenchCommand& command) {
   if (command.runs < 1 || command.runs > 100000) {
     fail_user("--runs {}: from 1 to 100000", command.runs);
   }
+  if (!command.svg.empty()) check_picture_file("--svg", command.svg, ".svg");
+  if (!command.json.empty()) check_writable(command.json);
   if (command.batch && *command.batch < 1) fail_user("--batch {}: 1 or more", *command.batch);
   const auto& all = command.precisions;
   if (command.compiling.fast_bf16 && std::find(all.begin(), all.end(), "bf16") == all.end()) {

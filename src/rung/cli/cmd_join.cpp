@@ -78,6 +78,10 @@ void run_join(const JoinOptions& options) {
   const JoinPlan planned = plan(spec);
   if (options.explain) std::fputs(planned.explain().c_str(), stdout);
   if (!options.output.file) return;
+  if (!options.explain && !planned.left_out().empty()) {
+    std::printf("left out: %s (of networks that are wired on; --keep keeps outputs)\n",
+                join(planned.left_out(), ", ").c_str());
+  }
   Model joined = planned.apply();
   draw_missing(joined, options.seed);
   save_any_model(joined, options.output,

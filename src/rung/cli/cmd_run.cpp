@@ -22,14 +22,17 @@ TensorMap on_device(const Inputs& inputs, at::Device device) {
   return placed;
 }
 
-std::vector<Result> run_network(Module& net, const TensorMap& inputs, const RunOptions& options) {
+std::vector<Result> run_network(Module& net, const Model& model, const TensorMap& inputs,
+                                const RunOptions& options) {
   const torch::NoGradGuard no_grad;
   net->eval();
   std::vector<Result> results;
   const Graph& graph = net->graph();
+  // What the network was trained for is said of its outputs alone.
+  const std::string as = !options.taps.empty() && options.as.empty() ? "values" : options.as;
   const auto add = [&](const std::string& name, Value from, const at::Tensor& value) {
-    results.push_back(
-        {name, from_torch(value.to(at::kCPU).contiguous()), is_channels_last(graph.type(from))});
+    results.push_back({name, from_torch(value.to(at::kCPU).contiguous()),
+                       is_channels_last(graph.type(from)), picture_form(model, from, as)});
   };
   if (options.taps.empty()) {
     const TensorMap values = net->forward(inputs);
@@ -71,7 +74,7 @@ void run_eagerly(const RunOptions& options) {
   const std::string weights = give_weights(model, options);
   Module net(model, ModuleOptions{.seed = options.seed, .device = device});
   const TensorMap placed = on_device(inputs, device);
-  const auto results = run_network(net, placed, options);
+  const auto results = run_network(net, model, placed, options);
   print_results(inputs, results, weights);
   if (options.output) write_results(results, *options.output);
   if (options.compare) print_comparison(net, placed, options.skips);

@@ -45,7 +45,8 @@ void run_compiled(const RunOptions& options) {
   std::vector<Result> results;
   for (size_t k = 0; k < values.size(); ++k) {
     const Output& output = model.graph.outputs().at(k);
-    results.push_back({output.name, values[k], is_channels_last(model.graph.type(output.value))});
+    results.push_back({output.name, values[k], is_channels_last(model.graph.type(output.value)),
+                       picture_form(model, output.value, options.as)});
   }
   print_results(inputs, results, weights);
   if (options.output) write_results(results, *options.output);

@@ -6,6 +6,7 @@
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/cli/model_arguments.h"
+#include "rung/cli/pictures.h"
 #include "rung/cli/verbs.h"
 #include "rung/inspect/graph_svg.h"
 #include "rung/inspect/summary.h"
@@ -25,6 +26,7 @@ void show(const ShowOptions& options) {
   if (options.json && !options.taps.empty()) {
     fail_user("--json goes with the layers, not with --taps; give one of the two");
   }
+  if (options.svg) check_picture_file("--svg", *options.svg, ".svg");
   const PartialModel partial = open_model_partly(options.model, options_for(options.opening));
   const Model& model = partial.model;
   std::string out;

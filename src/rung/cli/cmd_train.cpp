@@ -7,6 +7,7 @@
 #include "rung/base/text.h"
 #include "rung/cli/open_model.h"
 #include "rung/cli/progress.h"
+#include "rung/cli/task_report.h"
 #include "rung/cli/train_pictures.h"
 #include "rung/cli/verbs.h"
 #include "rung/cli/write_model.h"
@@ -48,7 +49,7 @@ void print_result(const TrainLog& log, const Recipe& recipe) {
     for (size_t i = 0; i < log.metrics.size(); ++i) {
       std::printf("  %s %.4f", log.metrics[i].name.c_str(), log.test->metrics[i]);
     }
-    std::printf("\n");
+    std::printf("\n%s", class_table(log.test->details).c_str());
   }
   std::printf("results: %s (best.rung, history.csv, curves.svg, predictions)\n",
               recipe.out.string().c_str());
@@ -69,37 +70,43 @@ void run_train(const TrainCommand& command) {
   const OutputOptions output = output_of(command, recipe);
   if (command.explain) std::fputs(recipe.plan.explain().c_str(), stdout);
   const OpenedData data = open_data(recipe);
-  const auto task = make_task(recipe, data);
-  Module net(recipe.plan.apply(), ModuleOptions{.seed = recipe.train.seed});
+  const auto task = make_task(recipe, data, recipe.plan.apply().graph);
+  auto facts = data.facts();
+  facts["task"] = task->name();
+  Model joined = joined_network(recipe, data);
+  joined.about["task"] = facts.dump();
+  Module net(joined, ModuleOptions{.seed = recipe.train.seed});
   freeze(*net, recipe.freeze);
   std::printf("%s: %s\n", task->name().c_str(), data.text.c_str());
+  for (const auto& note : recipe.notes) std::printf("note: %s\n", note.c_str());
+  for (const auto& note : data.notes) std::printf("note: %s\n", note.c_str());
   std::printf("network: %s weights, %s of them trained; skips: %zu\n",
               with_thousands(weight_count(*net, false)).c_str(),
-              with_thousands(weight_count(*net, true)).c_str(),
-              recipe.plan.apply().graph.skips().size());
+              with_thousands(weight_count(*net, true)).c_str(), joined.graph.skips().size());
   if (!command.resume && path_exists(recipe.out / "checkpoint.safetensors")) {
     std::printf("results: replacing those of an earlier run in %s\n", recipe.out.string().c_str());
   }
   std::fflush(stdout);
   ProgressView view(task->metrics(), recipe.train.epochs);
-  const TrainLog log = train(*net, data.parts, *task, recipe.train,
-                             {.folder = recipe.out,
-                              .settings = recipe.settings,
-                              .resume = command.resume,
-                              .on_step = [&](const TrainProgress& at) { view.step(at); },
-                              .on_epoch =
-                                  [&](const TrainLog& so_far) {
-                                    view.epoch(so_far);
-                                    draw_curves(so_far, recipe.out);
-                                  }});
+  const TrainLog log =
+      train(*net, data.parts, *task, recipe.train,
+            {.folder = recipe.out,
+             .settings = recipe.settings,
+             .digests = data.digests,
+             .resume = command.resume,
+             .on_note = [](const std::string& note) { std::printf("note: %s\n", note.c_str()); },
+             .on_step = [&](const TrainProgress& at) { view.step(at); },
+             .on_epoch =
+                 [&](const TrainLog& so_far) {
+                   view.epoch(so_far);
+                   draw_curves(so_far, recipe.out);
+                 }});
   const auto& parts = data.parts;
   const ShownPart shown = parts.test->size() > 0 ? ShownPart{*parts.test, "test"}
                           : parts.validation->size() > 0
                               ? ShownPart{*parts.validation, "validation"}
                               : ShownPart{*parts.train, "training"};
-  if (const auto facts = data.facts(); !facts.is_null()) {
-    write_file(recipe.out / "data.json", facts.dump(1) + "\n");
-  }
+  write_file(recipe.out / "data.json", facts.dump(1) + "\n");
   draw_predictions(*net, data, shown, *task, recipe.train, recipe.out);
   print_result(log, recipe);
   if (output.file) save_any_model(net->model(), output);

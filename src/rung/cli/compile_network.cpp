@@ -1,4 +1,5 @@
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/cli/program_options.h"
 #include "rung/cli/torch_files.h"
 
@@ -32,6 +33,9 @@ CompileOptions compile_options(const ProgramOptions& options) {
   if (options.cache.empty()) {
     made.cache = CompileOptions::default_plan_cache();
   } else if (options.cache != kNoCache) {
+    std::error_code error;  // what cannot be made is said by the check
+    std::filesystem::create_directories(std::filesystem::path(options.cache).parent_path(), error);
+    check_writable(options.cache);
     made.cache = options.cache;
   }
   return made;

@@ -24,9 +24,9 @@ std::optional<rung::cli::Failure> translate(const std::exception& error) {
 
 int main(int argc, char** argv) {
   using namespace rung::cli;
-  return run_program(
-      {.verbs = {add_show, add_join, add_tap, add_convert, add_diff, add_models, add_compile,
-                 add_bench, add_run, add_check, add_train, add_torch_trace},
-       .translate = translate},
-      argc, argv);
+  return run_program({.verbs = {add_show, add_join, add_tap, add_convert, add_diff, add_models,
+                                add_compile, add_bench, add_run, add_check, add_train, add_evaluate,
+                                add_predict, add_torch_trace},
+                      .translate = translate},
+                     argc, argv);
 }

@@ -1,5 +1,9 @@
 #include "rung/cli/pictures.h"
 
+#include "rung/base/error.h"
+#include "rung/base/file.h"
+#include "rung/base/text.h"
+
 namespace rung::cli {
 namespace {
 
@@ -22,6 +26,12 @@ Tensor with_channels_last(const Tensor& picture) {
 Tensor with_channels_first(const Tensor& picture) {
   const Shape& s = picture.shape();
   return turned(picture, s[1] * s[2], s[3], {s[0], s[3], s[1], s[2]});
+}
+
+void check_picture_file(const char* option, const std::string& file, const std::string& ending) {
+  check_writable(file);
+  if (file.ends_with(ending)) return;
+  fail_user("{} {}: the picture is written as {}", option, quoted(file), ending);
 }
 
 }  // namespace rung::cli

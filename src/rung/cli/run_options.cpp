@@ -96,9 +96,14 @@ void add_network_options(CLI::App& verb, RunOptions& options) {
   list("--tap", options.taps,
        "The value at this tap instead of the outputs; runs only what it needs", "NAME");
   verb.add_option("-o,--output", options.output,
-                  "Writes one result as .npy, or as .png (numbers from 0 to 1), or all as "
-                  ".safetensors")
+                  "Writes one result as .npy or .png, or all as .safetensors")
       ->type_name("FILE");
+  verb.add_option(
+          "--as", options.as,
+          "How a .png shows the result: values (0 to 1), range (stretched), probability (of "
+          "logits), classes (a mask, or the classes' colours). Without it, classes for "
+          "networks that rung trained to segment, else values")
+      ->type_name("FORM");
   verb.add_flag("--compare-without-skips", options.compare,
                 "Runs the network without its skips too, and says whether the outputs have the "
                 "same bits, as a start of identity promises");
@@ -130,6 +135,10 @@ void add_run_verb(CLI::App& app, const std::function<void(const RunOptions&)>& a
 
 void check_options(const RunOptions& options) {
   check_result_file(options.output);
+  check_picture_form(options.as);
+  if (!options.as.empty() && !(options.output && options.output->ends_with(".png"))) {
+    fail_user("--as is for -o FILE.png");
+  }
   check_threads(options.compiling.threads);
   check_program_options(options);
 }

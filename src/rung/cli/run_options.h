@@ -20,6 +20,7 @@ struct RunOptions {
   std::string rename;
   std::vector<std::string> taps;
   std::optional<std::string> output;
+  std::string as = {};  ///< how a picture shows the result: see PictureForm
   std::string device = "cpu";
   uint64_t seed = 0;
   bool compare = false;                 ///< with the outputs without the skips

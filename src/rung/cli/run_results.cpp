@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/table.h"
 #include "rung/base/text.h"
 #include "rung/cli/pictures.h"
@@ -46,29 +47,12 @@ std::vector<std::string> statistics(const Tensor& value) {
   return {text(low), text(sum / static_cast<double>(finite)), text(high), note};
 }
 
-// Numbers from 0 to 1 as a picture, as a picture that is read becomes such numbers.
 void write_picture(const Result& result, const std::string& path) {
   const bool turned =
       result.channels_last && result.value.shape().size() == 4 && result.value.shape()[0] == 1;
-  const Tensor value = turned ? with_channels_first(result.value) : result.value;
-  const Shape& shape = value.shape();
-  const bool fits = shape.size() == 4 && shape[0] == 1 && value.elements() > 0 &&
-                    (shape[1] == 1 || shape[1] == 3);
-  if (!fits) {
-    fail_user(
-        "-o {}: {} is no picture\n"
-        "  rule    a picture is one map of 1 or 3 channels, [1, C, H, W] or, where the network "
-        "says so, "
-        "[1, H, W, C], of numbers from 0 to 1\n"
-        "  fix     -o FILE.npy",
-        quoted(path), type_text(result.value));
-  }
-  Tensor bytes(DType::kU8, Shape(shape.begin() + 1, shape.end()));
-  for (int64_t i = 0; i < bytes.elements(); ++i) {
-    const double number = value.at(i);
-    bytes.set(i, std::isnan(number) ? 0 : std::nearbyint(std::clamp(number, 0.0, 1.0) * 255));
-  }
-  save_png(path, bytes);
+  save_png(path,
+           result_picture(turned ? with_channels_first(result.value) : result.value, result.picture,
+                          fmt::format("-o {}: {}", quoted(path), type_text(result.value))));
 }
 
 }  // namespace
@@ -80,6 +64,7 @@ void check_result_file(const std::optional<std::string>& file) {
     fail_user("-o {}: results are written as .npy or .png (one) or .safetensors (any number)",
               quoted(*file));
   }
+  check_writable(*file);
 }
 
 void check_result_count(const std::optional<std::string>& file, size_t count) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "rung/cli/result_picture.h"
 #include "rung/cli/run_options.h"
 
 namespace rung::cli {
@@ -13,6 +14,7 @@ struct Result {
   std::string name;
   Tensor value;
   bool channels_last = false;  ///< a map [N, H, W, C]
+  PictureForm picture = {};
 };
 
 /// Throw a user error where results cannot be written to such a file, or not that many.

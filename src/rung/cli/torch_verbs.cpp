@@ -22,9 +22,11 @@ struct TorchVerb {
   const char* name;
   const char* description;
 };
-constexpr std::array<TorchVerb, 2> kTorchVerbs = {
+constexpr std::array<TorchVerb, 4> kTorchVerbs = {
     {{"check", "Compares a network's program with its execution on LibTorch, at several sizes"},
-     {"train", "Trains a network as a recipe says"}}};
+     {"train", "Trains a network as a recipe says"},
+     {"evaluate", "Measures a network on a part of a recipe's data"},
+     {"predict", "Runs a network on pictures: masks, classes, tables"}}};
 
 // What this program was started with.
 std::vector<std::string> own_arguments() {

@@ -10,6 +10,7 @@
 #include "rung/exec/eager/convert.h"
 #include "rung/inspect/chart.h"
 #include "rung/inspect/contact_sheet.h"
+#include "rung/inspect/palette.h"
 #include "rung/io/image.h"
 #include "rung/train/run_context.h"
 
@@ -68,13 +69,33 @@ LineChart chart(const TrainLog& log, const std::string& name, auto&& value) {
   return out;
 }
 
-std::string draw_masks(ModuleImpl& net, const Dataset& data, const Task& task,
-                       const TrainOptions& options, const std::filesystem::path& folder) {
+/// A mask as a picture: [H, W] of exclusive classes in their colours, [1, H, W] black and white, of
+/// overlapping classes the last one that is there in its colour.
+Tensor mask_picture(const at::Tensor& mask, const OpenedData& data) {
+  if (data.names.empty()) return as_image(mask);
+  std::vector<Color> colors;
+  for (const auto& color : data.colors) colors.push_back(parse_color(color));
+  at::Tensor classes = mask;
+  if (data.overlapping) {
+    classes = at::zeros_like(mask[0]);
+    for (int64_t c = 0; c < mask.size(0); ++c) classes.masked_fill_(mask[c].gt(0.5), c + 1);
+  } else {
+    if (classes.dim() == 3) classes = classes[0];
+  }
+  const size_t count = data.names.size() + (data.overlapping ? 1 : 0);
+  return colored(from_torch(classes.to(at::kInt).contiguous()),
+                 colors.size() == count ? colors : class_colors(count));
+}
+
+std::string draw_masks(ModuleImpl& net, const OpenedData& opened, const Dataset& data,
+                       const Task& task, const TrainOptions& options,
+                       const std::filesystem::path& folder) {
   std::vector<std::vector<Tensor>> rows;
   for (const int64_t index : spread(data.size(), kRows)) {
     const Seen seen = look(net, data, task, options, std::vector<int64_t>{index});
-    rows.push_back({as_image(stretched(seen.batch.input[0])), as_image(seen.batch.target[0]),
-                    as_image(seen.said[0])});
+    rows.push_back({as_image(stretched(seen.batch.input[0])),
+                    mask_picture(seen.batch.target[0], opened),
+                    mask_picture(seen.said[0], opened)});
   }
   save_png(folder / "predictions.png", contact_sheet(rows));
   return "predictions.png";
@@ -96,8 +117,10 @@ std::string draw_classes(ModuleImpl& net, const Dataset& data, const Task& task,
   std::vector<std::pair<bool, Tensor>> images;
   for (const int64_t index : spread(data.size(), kImages)) {
     const Seen seen = look(net, data, task, options, std::vector<int64_t>{index});
-    const bool right =
-        seen.said[0].argmax().item<int64_t>() == seen.batch.target[0].item<int64_t>();
+    const at::Tensor truth = seen.batch.target[0];
+    const bool right = truth.dim() == 0
+                           ? seen.said[0].argmax().item<int64_t>() == truth.item<int64_t>()
+                           : at::equal(seen.said[0].gt(0.5), truth.gt(0.5));
     images.emplace_back(!right, as_image(framed(seen.batch.input[0], right)));
   }
   std::stable_sort(images.begin(), images.end(),
@@ -117,7 +140,7 @@ std::string draw_forecast(ModuleImpl& net, const OpenedData& opened, const Shown
   const Dataset& data = shown.data;
   const auto scale = opened.scales.back();
   const auto column = static_cast<int64_t>(opened.scales.size()) - 1;
-  Series truth{.name = "what came", .x = {}, .y = {}}, said{.name = "foretold", .x = {}, .y = {}};
+  Series truth{.name = "truth", .x = {}, .y = {}}, said{.name = "predicted", .x = {}, .y = {}};
   for (int64_t i = 0; i < std::min(data.size(), kForecasts); ++i) {
     const Seen seen = look(net, data, task, options, std::vector<int64_t>{i});
     const auto value = [&](const at::Tensor& rows) {
@@ -128,7 +151,7 @@ std::string draw_forecast(ModuleImpl& net, const OpenedData& opened, const Shown
     said.x.push_back(static_cast<double>(i));
     said.y.push_back(value(seen.said));
   }
-  const std::vector<LineChart> charts = {{.title = opened.names.back() + ", the next row foretold",
+  const std::vector<LineChart> charts = {{.title = opened.names.back() + ", the next row",
                                           .x_label = fmt::format("row of the {} part", shown.name),
                                           .y_label = opened.names.back(),
                                           .series = {truth, said}}};
@@ -151,7 +174,8 @@ void draw_curves(const TrainLog& log, const std::filesystem::path& folder) {
 std::string draw_predictions(ModuleImpl& net, const OpenedData& opened, const ShownPart& shown,
                              const Task& task, const TrainOptions& options,
                              const std::filesystem::path& folder) {
-  if (task.name() == "segmentation") return draw_masks(net, shown.data, task, options, folder);
+  if (task.name() == "segmentation")
+    return draw_masks(net, opened, shown.data, task, options, folder);
   if (task.name() == "classification") return draw_classes(net, shown.data, task, options, folder);
   return draw_forecast(net, opened, shown, task, options, folder);
 }

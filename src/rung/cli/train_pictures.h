@@ -22,7 +22,7 @@ struct ShownPart {
 /// What the network says about some of these samples beside the truth; returns the file's name.
 /// Segmentation: predictions.png, a row each of image, truth and prediction. Classification:
 /// predictions.png, images framed in green where the class is right and in red where it is not,
-/// those that are wrong last. Forecasting: predictions.svg, the first column foretold beside what
+/// those that are wrong last. Forecasting: predictions.svg, the first column predicted beside what
 /// came.
 std::string draw_predictions(ModuleImpl& net, const OpenedData& opened, const ShownPart& shown,
                              const Task& task, const TrainOptions& options,

@@ -27,6 +27,8 @@ void add_run_program(CLI::App& app);
 void add_run(CLI::App& app);
 void add_check(CLI::App& app);
 void add_train(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_predict(CLI::App& app);
 /// The other side of `rung bench --against torch`; not for users.
 void add_torch_trace(CLI::App& app);
 

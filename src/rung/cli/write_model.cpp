@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/cli/onnx_files.h"
 #include "rung/io/model_file.h"
@@ -45,6 +46,7 @@ void check_network_output(const OutputOptions& options, const std::string& optio
     fail_user("--opset {}: {} is no .onnx file, and other networks have no opset", *options.opset,
               quoted(file));
   }
+  check_writable(file);
 }
 
 void save_any_model(const Model& model, const OutputOptions& options, const std::string& what) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "rung/graph/graph.h"
@@ -13,6 +14,10 @@ struct Model {
   Graph graph;
   Weights weights;
   std::string name;  ///< the namespace that a join puts it in; empty for a network on its own
+  /// What users of the network must know, by key, as JSON: "task" is what it was trained for
+  /// (OpenedData::facts). Kept by .rung and ONNX files.
+  std::map<std::string, std::string> about = {};
+  static constexpr std::string_view kAbout = "rung.about.";  ///< begins its keys in files
 
   Model named(std::string new_name) const {
     Model copy = *this;

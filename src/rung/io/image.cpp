@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 #include "rung/base/error.h"
@@ -19,6 +20,25 @@ constexpr std::string_view kJpegMagic = "\xff\xd8\xff";
 uint8_t grey_of(const uint8_t* rgb) {
   // Rounded, in integers, so that every machine agrees.
   return static_cast<uint8_t>((299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000);
+}
+
+template <typename T>
+Tensor exact_planar(const Pixels& pixels) {
+  Tensor out(DType::kI32, {pixels.channels, pixels.height, pixels.width});
+  const int64_t plane = pixels.height * pixels.width;
+  const T* from = pixels.bytes.as<T>().data();
+  int32_t* to = out.as<int32_t>().data();
+  for (int64_t i = 0; i < plane; ++i) {
+    for (int64_t c = 0; c < pixels.channels; ++c) to[c * plane + i] = *from++;
+  }
+  return out;
+}
+
+ImageKind kind_of(std::string_view content, const std::string& file) {
+  if (content.empty()) fail_user("{} is empty", file);
+  if (content.starts_with(kPngMagic)) return ImageKind::kPng;
+  if (content.starts_with(kJpegMagic)) return ImageKind::kJpeg;
+  fail_user("{} is neither PNG nor JPEG", file);
 }
 
 Tensor planar(const Pixels& pixels, int64_t channels) {
@@ -52,15 +72,22 @@ Tensor load_image(const std::filesystem::path& path, const ImageOptions& options
   }
   const std::string file = path.string();
   const std::string content = read_file(path);
-  if (content.empty()) fail_user("{} is empty", file);
-  const bool png = std::string_view(content).starts_with(kPngMagic);
-  if (!png && !std::string_view(content).starts_with(kJpegMagic)) {
-    fail_user("{} is neither PNG nor JPEG", file);
+  const Pixels pixels = kind_of(content, file) == ImageKind::kPng
+                            ? decode_png(content, options.exact, file)
+                            : decode_jpeg(content, file);
+  if (options.exact) {
+    return pixels.bytes.dtype() == DType::kU16 ? exact_planar<uint16_t>(pixels)
+                                               : exact_planar<uint8_t>(pixels);
   }
-  const Pixels pixels =
-      png ? decode_png(content, options.palette_numbers, file) : decode_jpeg(content, file);
-  const bool numbers = options.palette_numbers && pixels.channels == 1;
-  return planar(pixels, options.channels == 0 || numbers ? pixels.channels : options.channels);
+  return planar(pixels, options.channels == 0 ? pixels.channels : options.channels);
+}
+
+ImageKind image_kind(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  char head[8] = {};
+  if (!in) fail_user("cannot read {}", path.string());
+  in.read(head, sizeof head);
+  return kind_of({head, static_cast<size_t>(in.gcount())}, path.string());
 }
 
 void save_png(const std::filesystem::path& path, const Tensor& image) {

@@ -90,8 +90,9 @@ std::string error_of(const std::string& content) {
 }
 
 std::vector<int> values(const Tensor& tensor) {
-  const auto bytes = tensor.as<uint8_t>();
-  return {bytes.begin(), bytes.end()};
+  std::vector<int> out;
+  for (int64_t i = 0; i < tensor.elements(); ++i) out.push_back(static_cast<int>(tensor.at(i)));
+  return out;
 }
 
 TEST(Image, WritesWhatItReads) {
@@ -143,8 +144,17 @@ TEST(Image, LooksUpPalettesOrKeepsTheirNumbers) {
       png_of({.color = PNG_COLOR_TYPE_PALETTE, .depth = 4, .palette = {{1, 2, 3}, {40, 50, 60}}}, 2,
              {"\x10"});
   EXPECT_EQ(values(read(palette)), (std::vector<int>{40, 1, 50, 2, 60, 3}));
-  EXPECT_EQ(values(read(palette, {.channels = 3, .palette_numbers = true})),
-            (std::vector<int>{1, 0}));
+  EXPECT_EQ(values(read(palette, {.channels = 3, .exact = true})), (std::vector<int>{1, 0}));
+}
+
+TEST(Image, KeepsNumbersExactly) {
+  const std::string deep =
+      png_of({.color = PNG_COLOR_TYPE_GRAY, .depth = 16}, 2, {std::string("\x01\x02\x00\x03", 4)});
+  EXPECT_EQ(values(read(deep, {.exact = true})), (std::vector<int>{258, 3}));
+  const std::string bits =
+      png_of({.color = PNG_COLOR_TYPE_GRAY, .depth = 2}, 4, {std::string("\x1b", 1)});
+  EXPECT_EQ(values(read(bits, {.exact = true})), (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(read(bits, {.exact = true}).dtype(), DType::kI32);
 }
 
 TEST(Image, ReadsJpeg) {

@@ -5,6 +5,7 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
+#include "rung/graph/new_head.h"
 
 namespace rung {
 namespace {
@@ -70,13 +71,65 @@ std::string mismatch(const ops::Param& param, const Tensor& tensor) {
                      to_string(param.shape), name(tensor.dtype()), to_string(tensor.shape()));
 }
 
+/// The data that a node works on, as against its weights.
+Value data_of(const Node& node) { return node.inputs.at(0); }
+
+/// The weights of convolutions that read an input of the graph, through what has no weights itself.
+std::set<std::string> input_weights(const Graph& graph) {
+  std::set<std::string> names;
+  for (const Node& node : graph.nodes()) {
+    const auto* conv = std::get_if<ops::Conv>(&node.op);
+    if (conv == nullptr || conv->groups != 1) continue;
+    const Node* from = &graph.node(data_of(node).node);
+    while (!is_leaf(from->op) && from->inputs.size() <= 2) {
+      const bool alone = std::none_of(from->inputs.begin(), from->inputs.end(), [&](Value value) {
+        return graph.op_as<ops::Param>(value.node) != nullptr;
+      });
+      if (!alone) break;
+      from = &graph.node(data_of(*from).node);
+    }
+    if (std::holds_alternative<ops::Input>(from->op)) {
+      names.insert(graph.node(node.inputs.at(1).node).name);
+    }
+  }
+  return names;
+}
+
+/// The kernel [out, in, …] for another number of input channels.
+Tensor adapted(const Tensor& from, int64_t channels) {
+  Shape shape = from.shape();
+  const int64_t out = shape[0], in = shape[1], plane = from.elements() / (out * in);
+  shape[1] = channels;
+  Tensor to(from.dtype(), shape);
+  const double share = static_cast<double>(in) / static_cast<double>(channels);
+  for (int64_t o = 0; o < out; ++o) {
+    for (int64_t p = 0; p < plane; ++p) {
+      const auto at = [&](int64_t c) { return from.at((o * in + c) * plane + p); };
+      double sum = 0;
+      for (int64_t c = 0; c < in; ++c) sum += at(c);
+      for (int64_t c = 0; c < channels; ++c) {
+        to.set((o * channels + c) * plane + p, channels == 1 ? sum : at(c % in) * share);
+      }
+    }
+  }
+  return to;
+}
+
+/// Whether the shapes differ in the input channels of a kernel alone.
+bool differs_in_channels(const Shape& wanted, Shape given) {
+  if (wanted.size() < 3 || given.size() != wanted.size() || given[1] < 1) return false;
+  given[1] = wanted[1];
+  return given == wanted;
+}
+
 }  // namespace
 
 std::string WeightReport::text() const {
   return fmt::format("{} matched, {} missing, {} unexpected, {} of the wrong shape", matched.size(),
                      missing.size(), unexpected.size(), wrong_shape.size()) +
          list_text("missing    ", missing) + list_text("unexpected ", unexpected) +
-         list_text("wrong shape", wrong_shape) + list_text("note       ", notes);
+         list_text("wrong shape", wrong_shape) + list_text("adapted    ", adapted) +
+         list_text("drawn      ", fresh) + list_text("note       ", notes);
 }
 
 WeightReport load_weights(Model& model, const Weights& tensors, const LoadWeightsOptions& options) {
@@ -88,13 +141,27 @@ WeightReport load_weights(Model& model, const Weights& tensors, const LoadWeight
   }
   Weights loaded;
   std::set<std::string, std::less<>> wanted;
+  std::set<std::string> head, first;
+  if (options.new_head) {
+    const auto names = head_weights(model.graph);
+    head.insert(names.begin(), names.end());
+  }
+  if (options.adapt_input) first = input_weights(model.graph);
   for (const NodeId id : model.graph.params()) {
     const std::string& name = model.graph.node(id).name;
     const auto& param = *model.graph.op_as<ops::Param>(id);
     wanted.insert(name);
     const auto found = given.find(name);
-    if (found == given.end()) {
+    if (head.contains(name)) {
+      report.fresh.push_back(name);
+    } else if (found == given.end()) {
       if (!counts_batches(name)) report.missing.push_back(name);
+    } else if (first.contains(name) && differs_in_channels(param.shape, found->second.shape()) &&
+               found->second.shape() != param.shape) {
+      const int64_t from = found->second.shape()[1], to = param.shape[1];
+      report.adapted.push_back(fmt::format("{}: {} input channels {} {}", name, from,
+                                           to == 1 ? "summed to" : "repeated to", to));
+      loaded[name] = converted(adapted(found->second, to), param.dtype);
     } else if (const auto why = mismatch(param, found->second); !why.empty()) {
       report.wrong_shape.push_back(fmt::format("{}: {}", name, why));
     } else {

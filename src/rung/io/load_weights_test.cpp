@@ -4,6 +4,7 @@
 
 #include "rung/base/error.h"
 #include "rung/graph/builder.h"
+#include "rung/graph/new_head.h"
 
 namespace rung {
 namespace {
@@ -74,6 +75,36 @@ TEST(LoadWeights, RefusesIntegersForFloats) {
   Weights given = fitting();
   given["fc.bias"] = Tensor::i64({2}, {7, 8});
   EXPECT_THROW(load_weights(model, given), Error);
+}
+
+TEST(LoadWeights, ANewHeadTakesNothingOfTheFile) {
+  Model model = with_new_head(line(), 5);
+  EXPECT_EQ(model.graph.type(model.graph.outputs()[0].value).shape, (Shape{1, 5}));
+  EXPECT_EQ(head_weights(model.graph), (std::vector<std::string>{"fc.weight", "fc.bias"}));
+  EXPECT_THROW(load_weights(model, fitting()), Error);
+  const WeightReport report = load_weights(model, fitting(), {.new_head = true});
+  EXPECT_TRUE(report.complete());
+  EXPECT_EQ(report.fresh, head_weights(model.graph));
+  EXPECT_TRUE(model.weights.empty());
+  draw_missing(model, 1);
+  EXPECT_NE(model.weights.at("fc.weight").at(0), 0) << "drawn, not zeros";
+}
+
+TEST(LoadWeights, InputChannelsAreSummedOrRepeated) {
+  const auto conv = [](int64_t in) {
+    Builder b;
+    const Value x = b.input("x", {DType::kF32, {1, in, 4, 4}, map_roles(4)});
+    b.output("y", b.conv("conv", x, {.out = 1, .kernel = {1}, .bias = false}));
+    return std::move(b).finish();
+  };
+  const Weights given = {{"conv.weight", Tensor::f32({1, 3, 1, 1}, {1, 2, 6})}};
+  Model grey = conv(1), six = conv(6);
+  EXPECT_THROW(load_weights(grey, given), Error);
+  load_weights(grey, given, {.adapt_input = true});
+  EXPECT_EQ(grey.weights.at("conv.weight").at(0), 9);
+  const WeightReport report = load_weights(six, given, {.adapt_input = true});
+  EXPECT_EQ(report.adapted[0], "conv.weight: 3 input channels repeated to 6");
+  EXPECT_EQ(six.weights.at("conv.weight").at(5), 3);
 }
 
 }  // namespace

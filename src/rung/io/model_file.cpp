@@ -50,8 +50,12 @@ void save_model(const Model& model, const std::filesystem::path& path) {
   } catch (const nlohmann::json::exception&) {
     fail_user("cannot write {}: a name in the graph is not UTF-8", path.string());
   }
-  save_safetensors(path, {.tensors = model.weights,
-                          .metadata = {{kGraphKey, std::move(text)}, {kVersionKey, kVersion}}});
+  Safetensors content{.tensors = model.weights,
+                      .metadata = {{kGraphKey, std::move(text)}, {kVersionKey, kVersion}}};
+  for (const auto& [key, value] : model.about) {
+    content.metadata.emplace(std::string(Model::kAbout) + key, value);
+  }
+  save_safetensors(path, content);
 }
 
 PartialModel load_model_partly(const std::filesystem::path& path) {
@@ -66,6 +70,11 @@ PartialModel load_model_partly(const std::filesystem::path& path) {
     partial.error =
         Error(partial.error->kind(), fmt::format("{} is broken: {}", file, partial.error->what()));
     return partial;
+  }
+  for (const auto& [key, value] : content.metadata) {
+    if (key.starts_with(Model::kAbout)) {
+      partial.model.about.emplace(key.substr(Model::kAbout.size()), value);
+    }
   }
   partial.model.weights = std::move(content.tensors);
   try {

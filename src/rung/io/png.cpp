@@ -49,21 +49,20 @@ bool read_header(PngReader& reader) {
   return true;
 }
 
-// Everything to 8 bits, grey or RGB (or palette numbers), without alpha.
-bool set_transforms(PngReader& reader, bool palette_numbers) {
+// Grey or RGB without alpha: everything to 8 bits, or (exact) the numbers as they are.
+bool set_transforms(PngReader& reader, bool exact) {
   if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
   const int color = png_get_color_type(reader.png, reader.info);
   const int depth = png_get_bit_depth(reader.png, reader.info);
-  if (color == PNG_COLOR_TYPE_PALETTE) {
-    if (palette_numbers) {
-      png_set_packing(reader.png);
-    } else {
-      png_set_palette_to_rgb(reader.png);
-    }
+  if (exact) {
+    if (depth < 8) png_set_packing(reader.png);
+    if (depth == 16) png_set_swap(reader.png);
+  } else if (color == PNG_COLOR_TYPE_PALETTE) {
+    png_set_palette_to_rgb(reader.png);
   } else if (color == PNG_COLOR_TYPE_GRAY && depth < 8) {
     png_set_expand_gray_1_2_4_to_8(reader.png);
   }
-  if (depth == 16) png_set_scale_16(reader.png);
+  if (depth == 16 && !exact) png_set_scale_16(reader.png);
   png_set_strip_alpha(reader.png);
   png_set_interlace_handling(reader.png);
   png_read_update_info(reader.png, reader.info);
@@ -79,7 +78,7 @@ bool read_rows(PngReader& reader, png_bytepp rows) {
 
 }  // namespace
 
-Pixels decode_png(std::string_view content, bool palette_numbers, const std::string& file) {
+Pixels decode_png(std::string_view content, bool exact, const std::string& file) {
   PngReader reader;
   reader.at = content.data();
   reader.left = content.size();
@@ -99,16 +98,18 @@ Pixels decode_png(std::string_view content, bool palette_numbers, const std::str
     fail_user("{} is a broken PNG file: its {} bytes cannot hold {}x{} pixels", file,
               content.size(), width, height);
   }
-  if (!set_transforms(reader, palette_numbers)) fail();
+  if (!set_transforms(reader, exact)) fail();
   const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
   const uint64_t channels = png_get_channels(reader.png, reader.info);
-  if (row_bytes != width * channels || (channels != 1 && channels != 3)) {
+  const size_t bytes = png_get_bit_depth(reader.png, reader.info) / 8;
+  if (row_bytes != width * channels * bytes || (channels != 1 && channels != 3)) {
     fail_bug("{}: libpng gives {} channels in rows of {} bytes", file, channels, row_bytes);
   }
   Pixels pixels{.height = static_cast<int64_t>(height),
                 .width = static_cast<int64_t>(width),
                 .channels = static_cast<int64_t>(channels)};
-  pixels.bytes = Tensor(DType::kU8, {pixels.height, pixels.width, pixels.channels});
+  pixels.bytes =
+      Tensor(bytes == 2 ? DType::kU16 : DType::kU8, {pixels.height, pixels.width, pixels.channels});
   std::vector<png_bytep> rows;
   for (size_t y = 0; y < height; ++y) {
     rows.push_back(reinterpret_cast<png_bytep>(pixels.bytes.data()) + y * row_bytes);

@@ -87,9 +87,9 @@ Weights state_dict(const Model& model) {
 }
 
 WeightReport load_weights_file(Model& model, const std::filesystem::path& file,
-                               const std::filesystem::path& rename_table) {
+                               const std::filesystem::path& rename_table,
+                               LoadWeightsOptions options) {
   const StateDict state = load_state_dict(file);
-  LoadWeightsOptions options;
   if (!state.note.empty()) options.notes.push_back(state.note);
   RenameTable table;
   if (!rename_table.empty()) {

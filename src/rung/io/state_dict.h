@@ -30,6 +30,7 @@ Weights state_dict(const Model& model);
 /// see rename_table.h; empty: none) make of them. Strict: throws a user error with the report where
 /// not everything matches.
 WeightReport load_weights_file(Model& model, const std::filesystem::path& file,
-                               const std::filesystem::path& rename_table = {});
+                               const std::filesystem::path& rename_table = {},
+                               LoadWeightsOptions options = {});
 
 }  // namespace rung

@@ -1,7 +1,9 @@
 #include "rung/io/toml.h"
 
 #include <toml++/toml.h>
+#include <algorithm>
 #include <charconv>
+#include <climits>
 #include <cmath>
 
 #include "rung/base/error.h"
@@ -19,7 +21,10 @@ std::string child(const std::string& path, const std::string& key) {
 
 /// `document` collects the lines; null: they do not matter.
 Json to_json(const toml::node& node, const std::string& path, TomlDocument* document) {
-  if (document != nullptr) document->lines[path] = static_cast<int>(node.source().begin.line);
+  if (document != nullptr) {
+    document->lines[path] = static_cast<int>(node.source().begin.line);
+    document->columns[path] = static_cast<int>(node.source().begin.column);
+  }
   if (const auto* table = node.as_table()) {
     Json out = Json::object();
     for (const auto& [key, value] : *table) {
@@ -131,6 +136,11 @@ bool TomlReader::is_table(const std::string& key) {
   return value != nullptr && value->is_object();
 }
 
+bool TomlReader::is_integer(const std::string& key) {
+  const Json* value = find(key);
+  return value != nullptr && value->is_number_integer();
+}
+
 std::optional<std::string> TomlReader::text(const std::string& key) {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;
@@ -201,6 +211,19 @@ std::vector<TomlReader> TomlReader::tables(const std::string& key) {
     if (!entry.is_object()) fail_type(key, "a list of tables, each under [[…]]");
     out.push_back(TomlReader(*document_, entry, path(key) + "." + std::to_string(out.size())));
   }
+  return out;
+}
+
+std::vector<std::string> TomlReader::keys_in_order() const {
+  const auto place = [&](const std::string& key) {
+    const auto line = document_->lines.find(path(key));
+    const auto column = document_->columns.find(path(key));
+    const bool known = line != document_->lines.end() && column != document_->columns.end();
+    return known ? std::pair(line->second, column->second) : std::pair(INT_MAX, 0);
+  };
+  auto out = keys();
+  std::stable_sort(out.begin(), out.end(),
+                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return out;
 }
 

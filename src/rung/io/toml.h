@@ -14,7 +14,8 @@ namespace rung {
 struct TomlDocument {
   std::string file;
   nlohmann::json root;
-  std::map<std::string, int, std::less<>> lines;  ///< "skip.0.merge" -> 12
+  std::map<std::string, int, std::less<>> lines;    ///< "skip.0.merge" -> 12
+  std::map<std::string, int, std::less<>> columns;  ///< of the values, likewise
 };
 
 /// Throws a user error with file, line and reason where it is not TOML.
@@ -34,6 +35,7 @@ class TomlReader {
 
   bool has(const std::string& key);
   bool is_table(const std::string& key);
+  bool is_integer(const std::string& key);
   std::optional<std::string> text(const std::string& key);
   std::optional<double> number(const std::string& key);
   std::optional<int64_t> integer(const std::string& key);
@@ -46,6 +48,8 @@ class TomlReader {
   std::vector<TomlReader> tables(const std::string& key);
   /// The keys of the table, in the order of their names.
   std::vector<std::string> keys() const;
+  /// The keys in the order in which they stand in the file; what came from outside stands last.
+  std::vector<std::string> keys_in_order() const;
   /// A string, number or boolean as text, whatever it is.
   std::optional<std::string> scalar(const std::string& key);
 

@@ -65,6 +65,26 @@ nlohmann::json skip_json(const SkipPlan& plan) {
           {"bytes_held", plan.bytes_held}};
 }
 
+/// The inputs and outputs of a network, in their order, and the outputs that went.
+std::string ends_text(const Graph& graph, const std::vector<std::string>& left_out) {
+  std::vector<Row> rows;
+  const auto add = [&](const char* kind, const std::string& name, const TensorType& type) {
+    rows.push_back({kind, name, to_string(type), roles_text(type)});
+  };
+  for (const NodeId id : graph.inputs()) add("input", graph.node(id).name, graph.type({id, 0}));
+  for (const auto& output : graph.outputs()) add("output", output.name, graph.type(output.value));
+  const std::string out = table(rows, "");
+  if (left_out.empty()) return out;
+  return out + fmt::format("left out: {}, of networks that are wired on; `outputs` keeps them\n",
+                           join(left_out, ", "));
+}
+
+std::vector<std::string> output_names(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const auto& output : graph.outputs()) names.push_back(output.name);
+  return names;
+}
+
 }  // namespace
 
 std::string explain_steps(const SkipPlan& plan) {
@@ -99,14 +119,20 @@ std::string JoinPlan::explain() const {
   out += fmt::format("{} wire(s), {} skip(s): {} new weights, {} MACs, {} held until the merges\n",
                      wires_.size(), skips_.size(), with_thousands(weights),
                      with_unit(static_cast<double>(macs)), bytes_text(held));
-  return out;
+  return out + ends_text(result_.graph, left_out_);
 }
 
 nlohmann::json JoinPlan::to_json() const {
   nlohmann::json wires = nlohmann::json::array(), skips = nlohmann::json::array();
   for (const SkipPlan& plan : wires_) wires.push_back(skip_json(plan));
   for (const SkipPlan& plan : skips_) skips.push_back(skip_json(plan));
-  return {{"wires", wires}, {"skips", skips}};
+  std::vector<std::string> inputs;
+  for (const NodeId id : result_.graph.inputs()) inputs.push_back(result_.graph.node(id).name);
+  return {{"wires", wires},
+          {"skips", skips},
+          {"inputs", inputs},
+          {"outputs", output_names(result_.graph)},
+          {"left_out", left_out_}};
 }
 
 }  // namespace rung

@@ -83,7 +83,6 @@ class Planner {
     const auto site = sites_.at_value.find(value);
     return site == sites_.at_value.end() ? raw(value) : merged_[site->second];
   }
-  const Sites& sites() const { return sites_; }
   std::vector<SkipPlan> take_plans() { return std::move(plans_); }
   std::vector<SkipPlan> take_wire_plans() { return std::move(wire_plans_); }
   Graph take_graph() {
@@ -335,10 +334,12 @@ class Planner {
   std::vector<HeldAxis> held_;  ///< what wires bring where an input held its size
 };
 
-// The outputs that stay: all but those that a wire carries on, or those that were asked for.
-std::vector<Output> choose_outputs(const Graph& old, const JoinSpec& spec, const Planner& planner) {
-  std::set<Value> carried;
-  for (const auto& [input, value] : planner.sites().wired) carried.insert(value);
+// The outputs that stay: those that were asked for, or all but those of the networks `backbones`,
+// whose names go to `left_out`.
+std::vector<Output> choose_outputs(const Graph& old, const JoinSpec& spec, const Planner& planner,
+                                   const std::set<std::string>& backbones,
+                                   std::vector<std::string>& left_out) {
+  left_out.clear();
   std::vector<Output> outputs;
   std::vector<std::string> names;
   for (const Output& output : old.outputs()) names.push_back(output.name);
@@ -355,7 +356,9 @@ std::vector<Output> choose_outputs(const Graph& old, const JoinSpec& spec, const
   }
   if (spec.outputs.empty()) {
     for (const Output& output : old.outputs()) {
-      if (!carried.contains(output.value)) {
+      if (backbones.contains(std::string(model_of(output.name)))) {
+        left_out.push_back(output.name);
+      } else {
         outputs.push_back({output.name, planner.seen(output.value)});
       }
     }
@@ -368,6 +371,34 @@ std::vector<Output> choose_outputs(const Graph& old, const JoinSpec& spec, const
   return outputs;
 }
 
+// The networks that skips end in which are not in `part`.
+std::set<std::string> models_of_lost(const Graph& whole, const Graph& part) {
+  std::set<std::string> here, models;
+  for (const SkipNote& note : part.skips()) here.insert(note.name);
+  for (const SkipNote& note : whole.skips()) {
+    if (!here.contains(note.name)) models.emplace(model_of(note.to));
+  }
+  return models;
+}
+
+// What the outputs need. Backbones are the networks that a wire leads out of, but for those in
+// which a skip would be lost with the output.
+Graph joined_graph(const Graph& old, const JoinSpec& spec, Planner& planner,
+                   std::vector<std::string>& left_out) {
+  std::set<std::string> backbones;
+  for (const Wire& wire : spec.wires) backbones.emplace(model_of(wire.from));
+  const auto choose = [&] { return choose_outputs(old, spec, planner, backbones, left_out); };
+  auto outputs = choose();
+  const Graph whole = planner.take_graph();
+  Graph part = extract(whole, outputs);
+  if (!left_out.empty()) {
+    for (const auto& model : models_of_lost(whole, part)) backbones.erase(model);
+    outputs = choose();
+    part = extract(whole, outputs);
+  }
+  return part;
+}
+
 }  // namespace
 
 JoinPlan plan(const JoinSpec& spec) {
@@ -376,11 +407,10 @@ JoinPlan plan(const JoinSpec& spec) {
   JoinSpec named{.models = {}, .wires = spec.wires, .skips = named_skips(all.graph, spec.skips)};
   Planner planner(all.graph, std::move(named));
   planner.run();
-  const std::vector<Output> outputs = choose_outputs(all.graph, spec, planner);
   JoinPlan out;
+  out.result_.graph = joined_graph(all.graph, spec, planner, out.left_out_);
   out.skips_ = planner.take_plans();
   out.wires_ = planner.take_wire_plans();
-  out.result_.graph = extract(planner.take_graph(), outputs);
   for (const NodeId id : out.result_.graph.params()) {
     const std::string& name = out.result_.graph.node(id).name;
     if (const auto found = all.weights.find(name); found != all.weights.end()) {

@@ -39,7 +39,10 @@ class JoinPlan {
   const std::vector<SkipPlan>& skips() const { return skips_; }
   /// What the wires needed, in the same form; `merge` reads "wire".
   const std::vector<SkipPlan>& wires() const { return wires_; }
-  /// The plan as a table: what is inserted where and why, weights, MACs, bytes held.
+  /// Outputs of networks that a wire leads out of: they go, where `JoinSpec::outputs` is empty.
+  const std::vector<std::string>& left_out() const { return left_out_; }
+  /// The plan as a table: what is inserted where and why, weights, MACs, bytes held; then the
+  /// inputs and outputs of the joined network, in their order.
   std::string explain() const;
   /// The joined network: a plain graph of ordinary ops, all weights of the originals, the new ones
   /// described (drawn when first needed).
@@ -51,6 +54,7 @@ class JoinPlan {
   friend JoinPlan plan(const JoinSpec& spec);
   std::vector<SkipPlan> skips_;
   std::vector<SkipPlan> wires_;
+  std::vector<std::string> left_out_;
   Model result_;
 };
 

@@ -136,7 +136,9 @@ TEST(Plan, ExplainsWhatItDecidedAndWhy) {
             "  skip2.sum   add  f32[N, 8, 4, 4]  -        -     (t + s) / 2\n"
             "  skip2.mean  mul  f32[N, 8, 4, 4]  -        -     (t + s) / 2\n"
             "\n"
-            "0 wire(s), 2 skip(s): 40 new weights, 512 MACs, 1.5 KiB held until the merges\n");
+            "0 wire(s), 2 skip(s): 40 new weights, 512 MACs, 1.5 KiB held until the merges\n"
+            "input   x  f32[N, 3, 8, 8]  (batch, channel, space, space)\n"
+            "output  y  f32[N, 10]       (batch, feature)\n");
 }
 
 TEST(Plan, IsDeterministic) {
@@ -489,6 +491,27 @@ TEST(Plan, KeepsTheOutputsThatAreNamed) {
   EXPECT_EQ(models().tap("a/conv2").plan().apply().graph.outputs().size(), 3u);
   EXPECT_EQ(user_error([&] { models().keep({"y"}).plan(); }),
             "there is no output 'y' to keep; the outputs are 'a/y', 'b/y'");
+}
+
+TEST(Plan, ABackbonesOwnOutputGoes) {
+  const auto models = [] {
+    return join({chain().named("a"), sequence().named("b")}).wire("a/conv2", "b/x");
+  };
+  const JoinPlan plan = models().plan();
+  ASSERT_EQ(plan.apply().graph.outputs().size(), 1u);
+  EXPECT_EQ(plan.apply().graph.outputs()[0].name, "b/y");
+  EXPECT_EQ(plan.left_out(), std::vector<std::string>{"a/y"});
+  EXPECT_FALSE(plan.apply().graph.find("a/conv3"));
+  EXPECT_NE(
+      plan.explain().find("left out: a/y, of networks that are wired on; `outputs` keeps them"),
+      std::string::npos);
+  const JoinPlan both = models().keep({"b/y", "a/y"}).plan();
+  EXPECT_EQ(both.apply().graph.outputs()[1].name, "a/y");
+  EXPECT_TRUE(both.left_out().empty());
+  // A skip that ends behind the wire would be lost.
+  const JoinPlan skipped = models().skip({.from = "a/conv1", .to = "a/conv3"}).plan();
+  EXPECT_EQ(skipped.apply().graph.outputs()[0].name, "a/y");
+  EXPECT_EQ(skipped.apply().graph.skips().size(), 1u);
 }
 
 }  // namespace

@@ -76,8 +76,9 @@ struct JoinSpec {
   std::vector<Skip> skips = {};
   /// Taps to return besides the networks' outputs (hints for distillation).
   std::vector<std::string> extra_outputs = {};
-  /// Keep only these outputs of the networks (names such as "decoder/output"); empty keeps all but
-  /// those that a wire carries on into another network.
+  /// Keep only these outputs of the networks (names such as "decoder/output"), in this order; empty
+  /// keeps those of the networks that no wire leads out of: what a backbone gave by itself goes,
+  /// unless a skip would be lost with it.
   std::vector<std::string> outputs = {};
 };
 

@@ -1,12 +1,14 @@
 #include "rung/train/augment.h"
 
+#include "rung/train/mask_classes.h"
+
 namespace rung {
 namespace {
 
-/// x moved by (dy, dx), zeros where nothing was.
-at::Tensor shifted(const at::Tensor& x, int64_t dy, int64_t dx) {
+/// x moved by (dy, dx), `fill` where nothing was.
+at::Tensor shifted(const at::Tensor& x, int64_t dy, int64_t dx, int64_t fill) {
   const int64_t h = x.size(1), w = x.size(2);
-  at::Tensor out = at::zeros_like(x);
+  at::Tensor out = at::full_like(x, fill);
   const int64_t rows = h - std::abs(dy), columns = w - std::abs(dx);
   if (rows <= 0 || columns <= 0) return out;
   const auto part = [&](const at::Tensor& t, int64_t y, int64_t z) {
@@ -48,7 +50,8 @@ void augment(const Augment& how, Rng& rng, at::Tensor& image, at::Tensor& mask) 
   }
   if (how.shift > 0) {
     const int64_t dy = rng.integer(-how.shift, how.shift), dx = rng.integer(-how.shift, how.shift);
-    both(image, mask, [&](const at::Tensor& x) { return shifted(x, dy, dx); });
+    image = shifted(image, dy, dx, 0);
+    if (mask.defined()) mask = shifted(mask, dy, dx, kMaskIgnored);
   }
   if (how.brightness > 0) {
     image = (image + rng.uniform(-how.brightness, how.brightness)).clamp(0, 1);

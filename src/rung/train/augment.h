@@ -16,8 +16,9 @@ struct Augment {
   int64_t erase = 0;      ///< blanks a square of so many pixels, every second time
 };
 
-/// Changes an image f32 [C, H, W] in 0 … 1 and, where defined, its mask [1, H, W] alike (but for
-/// brightness and erase, which are the image's alone).
+/// Changes an image f32 [C, H, W] in 0 … 1 and, where defined, its mask u8 [C, H, W] alike (but for
+/// brightness and erase, which are the image's alone). What comes in from outside of the image is 0
+/// there, and kMaskIgnored in the mask.
 void augment(const Augment& how, Rng& rng, at::Tensor& image, at::Tensor& mask);
 
 }  // namespace rung

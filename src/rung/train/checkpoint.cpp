@@ -19,6 +19,8 @@ constexpr const char* kWeight = "weight/";
 constexpr const char* kOptimizer = "optimizer";
 constexpr const char* kSettings = "rung.settings";
 constexpr const char* kLog = "rung.log";
+constexpr const char* kData = "rung.data";
+constexpr const char* kThreads = "rung.threads";
 
 /// "optimizer.lr was 0.1 and is 0.01", one per leaf that differs.
 void differences(const Json& was, const Json& is, const std::string& path,
@@ -31,6 +33,39 @@ void differences(const Json& was, const Json& is, const std::string& path,
     out.push_back(was.is_null() ? fmt::format("{} was not given and is {}", path, is.dump())
                                 : fmt::format("{} was {} and is {}", path, was.dump(), is.dump()));
   }
+}
+
+Json data_json(const std::vector<FileDigest>& digests) {
+  Json out = Json::object();
+  for (const auto& [name, digest] : digests) out[name] = fmt::format("{:016x}", digest);
+  return out;
+}
+
+/// Refuses data that are not those of the run's beginning.
+void check_data(const std::string& file, const Json& was, const std::vector<FileDigest>& digests) {
+  constexpr size_t kShown = 10;
+  const Json is = data_json(digests);
+  std::vector<std::string> changed;
+  for (const auto& [name, digest] : is.items()) {
+    if (!was.contains(name)) {
+      changed.push_back(name + " is new");
+    } else if (was.at(name) != digest) {
+      changed.push_back(name + " has changed");
+    }
+  }
+  for (const auto& [name, unused] : was.items()) {
+    if (!is.contains(name)) changed.push_back(name + " is gone");
+  }
+  if (changed.empty()) return;
+  const size_t count = changed.size();
+  if (count > kShown) {
+    changed.resize(kShown);
+    changed.push_back(fmt::format("and {} more", count - kShown));
+  }
+  fail_user(
+      "cannot resume from {}: the data differ from those that the run began with\n  {}\n"
+      "  fix     the old files, or a new run in another folder",
+      file, join(changed, "\n  "));
 }
 
 Json all_settings(const TrainOptions& options, const Json& settings) {
@@ -93,20 +128,21 @@ void restore_weights(const std::string& file, const Weights& tensors, ModuleImpl
 
 void save_checkpoint(const std::filesystem::path& path, const ModuleImpl& net,
                      const torch::optim::Optimizer& optimizer, const TrainLog& log,
-                     const TrainOptions& options, const Json& settings) {
+                     const RunSettings& run) {
   Safetensors content;
   for (const auto& [name, weight] : net.weights()) {
     content.tensors.emplace(kWeight + name, from_torch(weight.detach().cpu().contiguous()));
   }
   content.tensors.emplace(kOptimizer, from_torch(save_state(optimizer)));
-  content.metadata.emplace(kSettings, all_settings(options, settings).dump());
+  content.metadata.emplace(kSettings, all_settings(run.options, run.settings).dump());
+  content.metadata.emplace(kData, data_json(run.digests).dump());
+  content.metadata.emplace(kThreads, std::to_string(run.threads));
   content.metadata.emplace(kLog, to_json(log).dump());
   save_safetensors(path, content);
 }
 
-TrainLog load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
-                         torch::optim::Optimizer& optimizer, const TrainOptions& options,
-                         const Json& settings) {
+RestoredRun load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
+                            torch::optim::Optimizer& optimizer, const RunSettings& run) {
   const std::string file = path.string();
   if (!std::filesystem::exists(path)) {
     fail_user("cannot resume: there is no checkpoint {}", file);
@@ -118,11 +154,23 @@ TrainLog load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
       state == content.tensors.end()) {
     fail_user("cannot resume from {}: it is no checkpoint of rung", file);
   }
-  check_settings(file, parse_json(saved->second, file), options, settings);
+  check_settings(file, parse_json(saved->second, file), run.options, run.settings);
+  if (const auto data = content.metadata.find(kData); data != content.metadata.end()) {
+    check_data(file, parse_json(data->second, file), run.digests);
+  }
+  RestoredRun out;
+  const auto threads = content.metadata.find(kThreads);
+  if (threads != content.metadata.end() && threads->second != std::to_string(run.threads)) {
+    out.notes.push_back(
+        fmt::format("the run began with {} threads and goes on with {}: it does not end with the "
+                    "bits of an uninterrupted one",
+                    threads->second, run.threads));
+  }
   restore_weights(file, content.tensors, net);
   try {
     load_state(optimizer, to_torch(state->second));
-    return log_from_json(parse_json(log->second, file));
+    out.log = log_from_json(parse_json(log->second, file));
+    return out;
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {

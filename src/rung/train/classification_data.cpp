@@ -1,14 +1,17 @@
 #include "rung/train/classification_data.h"
 
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
+#include "rung/io/csv.h"
 #include "rung/io/idx.h"
+#include "rung/train/digest.h"
 #include "rung/train/image_store.h"
+#include "rung/train/split.h"
 
 namespace rung {
 namespace {
@@ -19,7 +22,7 @@ namespace fs = std::filesystem;
 struct Source {
   at::Tensor memory;  ///< u8 [N, C, H, W]
   std::shared_ptr<const ImageStore> files;
-  at::Tensor labels;  ///< i64 [N]
+  at::Tensor labels;  ///< i64 [N], or f32 [N, classes] where an image has several
 
   at::Tensor image(int64_t i) const { return files ? files->get(i) : memory[i]; }
   std::vector<int64_t> shape(int64_t i) const {
@@ -57,6 +60,16 @@ class LabelledImages : public Dataset {
 
 std::vector<int64_t> pick(const std::vector<int64_t>& from, int64_t first, int64_t count) {
   return {from.begin() + first, from.begin() + first + count};
+}
+
+/// How many of the chosen samples are of each class.
+std::vector<int64_t> counts_of(const at::Tensor& labels, const std::vector<int64_t>& chosen,
+                               size_t classes) {
+  const at::Tensor picked = labels.index_select(0, at::tensor(chosen, at::kLong));
+  const at::Tensor sums = labels.dim() == 1
+                              ? at::bincount(picked, {}, static_cast<int64_t>(classes))
+                              : picked.sum(0).to(at::kLong);
+  return {sums.data_ptr<int64_t>(), sums.data_ptr<int64_t>() + classes};
 }
 
 fs::path idx_file(const fs::path& folder, const std::string& name) {
@@ -112,6 +125,11 @@ OpenedData open_idx(const ClassificationData& options) {
               options.idx.string(), largest, classes - 1);
   }
   for (int64_t i = 0; i < classes; ++i) out.names.push_back(std::to_string(i));
+  out.counts = counts_of(train->labels, pick(order, 0, used), out.names.size());
+  for (const auto& [name, source] : {std::pair("train", train), {"t10k", test}}) {
+    out.digests.push_back({std::string(name) + "-images", digest_of(source->memory.contiguous())});
+    out.digests.push_back({std::string(name) + "-labels", digest_of(source->labels)});
+  }
   return out;
 }
 
@@ -127,23 +145,17 @@ std::vector<std::string> class_folders(const fs::path& folder) {
   return names;
 }
 
-std::shared_ptr<Source> read_folders(const fs::path& folder,
-                                     const std::vector<std::string>& classes,
-                                     const ClassificationData& options) {
-  std::vector<fs::path> files;
-  std::vector<int64_t> labels;
-  for (size_t k = 0; k < classes.size(); ++k) {
-    if (!path_exists(folder / classes[k])) continue;  // a part may lack some of the classes
-    for (auto& file : image_files(folder / classes[k])) {
-      files.push_back(std::move(file));
-      labels.push_back(static_cast<int64_t>(k));
-    }
-  }
+/// Files as a source; the sizes must be equal.
+std::shared_ptr<Source> open_files(std::vector<fs::path> files, at::Tensor labels,
+                                   const fs::path& root, const ClassificationData& options,
+                                   OpenedData& out) {
   auto source = std::make_shared<Source>();
-  source->labels = at::tensor(labels, at::kLong);
-  source->files = std::make_shared<ImageStore>(
-      std::move(files), ImageStore::Options{.channels = options.channels, .size = options.size});
-  for (int64_t i = 1; i < source->files->size(); ++i) {
+  source->labels = std::move(labels);
+  source->files = std::make_shared<ImageStore>(std::move(files),
+                                               picture_reader(options.channels, options.size));
+  for (int64_t i = 0; i < source->files->size(); ++i) {
+    out.digests.push_back({source->files->file(i).lexically_relative(root).string(),
+                           source->files->digests()[static_cast<size_t>(i)]});
     if (source->shape(i) == source->shape(0)) continue;
     fail_user("{} is {} and {} is {}; give data.size = [height, width]",
               source->files->file(0).string(), to_string(source->shape(0)),
@@ -152,18 +164,61 @@ std::shared_ptr<Source> read_folders(const fs::path& folder,
   return source;
 }
 
-/// The part of the data that has a folder of its own; its classes are among those to train on.
-std::shared_ptr<LabelledImages> read_part(const fs::path& folder,
-                                          const std::vector<std::string>& classes,
-                                          const ClassificationData& options) {
-  for (const auto& name : class_folders(folder)) {
-    if (std::find(classes.begin(), classes.end(), name) != classes.end()) continue;
-    fail_user("{} is none of the classes to train on, which are {}", (folder / name).string(),
-              join(classes, ", "));
+std::shared_ptr<Source> read_folders(const fs::path& folder, const ClassificationData& options,
+                                     OpenedData& out) {
+  std::vector<fs::path> files, left_out;
+  std::vector<int64_t> labels;
+  for (size_t k = 0; k < out.names.size(); ++k) {
+    if (!path_exists(folder / out.names[k])) continue;  // a part may lack some of the classes
+    FolderImages images = image_files(folder / out.names[k]);
+    for (auto& note : left_out_note(images.left_out)) out.notes.push_back(std::move(note));
+    for (auto& file : images.files) {
+      files.push_back(std::move(file));
+      labels.push_back(static_cast<int64_t>(k));
+    }
   }
-  const auto source = read_folders(folder, classes, options);
+  return open_files(std::move(files), at::tensor(labels, at::kLong), options.folder, options, out);
+}
+
+/// The part of the data that has a folder of its own; its classes are among those to train on.
+std::shared_ptr<LabelledImages> read_part(const fs::path& folder, const ClassificationData& options,
+                                          OpenedData& out) {
+  for (const auto& name : class_folders(folder)) {
+    if (std::find(out.names.begin(), out.names.end(), name) != out.names.end()) continue;
+    fail_user("{} is none of the classes to train on, which are {}", (folder / name).string(),
+              join(out.names, ", "));
+  }
+  const auto source = read_folders(folder, options, out);
   if (source->labels.size(0) == 0) fail_user("the folder {} holds no class", folder.string());
   return std::make_shared<LabelledImages>(source, in_order(source->labels.size(0)), Augment{});
+}
+
+/// The parts of one source; those that `out` has already stay.
+void set_parts(const std::shared_ptr<const Source>& source, const Split& split,
+               const ClassificationData& options, OpenedData& out) {
+  std::vector<int64_t> train = split.train;
+  if (options.limit > 0 && options.limit < static_cast<int64_t>(train.size())) {
+    train.resize(static_cast<size_t>(options.limit));
+  }
+  const auto part = [&](const std::vector<int64_t>& chosen, const Augment& augment) {
+    return std::make_shared<LabelledImages>(source, chosen, augment);
+  };
+  out.parts.train = part(train, options.augment);
+  if (out.parts.validation == nullptr) out.parts.validation = part(split.validation, {});
+  if (out.parts.test == nullptr) out.parts.test = part(split.test, {});
+  out.counts = counts_of(source->labels, train, out.names.size());
+  const auto all = counts_of(source->labels, in_order(source->labels.size(0)), out.names.size());
+  for (size_t k = 0; k < out.names.size(); ++k) {
+    if (out.counts[k] == 0) {
+      out.notes.push_back(fmt::format("class {} has no image to train on, so it cannot be learned",
+                                      quoted(out.names[k])));
+    } else if (all[k] < 3 && (options.validation > 0 || options.test > 0)) {
+      out.notes.push_back(fmt::format(
+          "class {} has {}, and what it learned of it is not measured: all {} in the training part",
+          quoted(out.names[k]), all[k] == 1 ? "one image" : "two images",
+          all[k] == 1 ? "is" : "are"));
+    }
+  }
 }
 
 OpenedData open_folder(const ClassificationData& options) {
@@ -175,36 +230,136 @@ OpenedData open_folder(const ClassificationData& options) {
     fail_user("{} holds {} folders; one for each class is needed, two at least", root.string(),
               out.names.size());
   }
-  const auto source = read_folders(root, out.names, options);
+  const auto source = read_folders(root, options, out);
   const auto own = [&](const char* part) {
     return parted && fs::is_directory(options.folder / part);
   };
-  const bool own_validation = own("val"), own_test = own("test");
-  const int64_t all = source->labels.size(0);
-  Rng rng(options.seed, "parts");
-  const auto order = shuffled(all, rng);
-  const PartSizes parts = split_parts(all, own_validation ? 0 : options.validation,
-                                      own_test ? 0 : options.test, root.string());
-  const int64_t used = options.limit > 0 ? std::min(options.limit, parts.train) : parts.train;
-  out.parts.train = std::make_shared<LabelledImages>(source, pick(order, 0, used), options.augment);
-  out.parts.validation = own_validation
-                             ? read_part(options.folder / "val", out.names, options)
-                             : std::make_shared<LabelledImages>(
-                                   source, pick(order, parts.train, parts.validation), Augment{});
-  out.parts.test =
-      own_test ? read_part(options.folder / "test", out.names, options)
-               : std::make_shared<LabelledImages>(
-                     source, pick(order, parts.train + parts.validation, parts.test), Augment{});
+  if (own("val")) out.parts.validation = read_part(options.folder / "val", options, out);
+  if (own("test")) out.parts.test = read_part(options.folder / "test", options, out);
+  const int64_t* first = source->labels.data_ptr<int64_t>();
+  const std::vector<int64_t> labels(first, first + source->labels.size(0));
+  const Split split = draw_split(source->labels.size(0), labels, {},
+                                 {.validation = own("val") ? 0 : options.validation,
+                                  .test = own("test") ? 0 : options.test,
+                                  .fold = own("val") ? std::nullopt : options.fold,
+                                  .seed = options.seed},
+                                 root.string());
+  set_parts(source, split, options, out);
+  return out;
+}
+
+/// The columns of labels: `label`, and all whose names begin so.
+std::vector<size_t> label_columns(const Csv& csv) {
+  std::vector<size_t> columns;
+  for (size_t i = 0; i < csv.columns.size(); ++i) {
+    if (csv.columns[i].starts_with("label")) columns.push_back(i);
+  }
+  if (columns.empty()) {
+    fail_user("{} has no column 'label'; its columns are {}", csv.file, join(csv.columns, ", "));
+  }
+  return columns;
+}
+
+bool has_column(const Csv& csv, const char* name) {
+  return std::find(csv.columns.begin(), csv.columns.end(), name) != csv.columns.end();
+}
+
+/// The labels of all rows: i64 [N], or f32 [N, classes] where there are several columns.
+at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names) {
+  const auto columns = label_columns(csv);
+  std::set<std::string> known;
+  for (size_t row = 0; row < csv.rows.size(); ++row) {
+    bool any = false;
+    for (const size_t column : columns) {
+      const std::string& label = csv.rows[row][column];
+      if (!label.empty()) known.insert(label);
+      any = any || !label.empty();
+    }
+    if (!any && columns.size() == 1) {
+      fail_user("{}:{}: the label is empty", csv.file, csv.lines[row]);
+    }
+  }
+  names.assign(known.begin(), known.end());
+  if (names.size() < 2) {
+    fail_user("{} has {} different labels; two at least are needed", csv.file, names.size());
+  }
+  const auto place = [&](const std::string& label) {
+    return std::lower_bound(names.begin(), names.end(), label) - names.begin();
+  };
+  const auto rows = static_cast<int64_t>(csv.rows.size());
+  if (columns.size() == 1) {
+    at::Tensor labels = at::empty({rows}, at::kLong);
+    for (int64_t i = 0; i < rows; ++i) {
+      labels[i] = place(csv.rows[static_cast<size_t>(i)][columns[0]]);
+    }
+    return labels;
+  }
+  at::Tensor labels = at::zeros({rows, static_cast<int64_t>(names.size())});
+  for (int64_t i = 0; i < rows; ++i) {
+    for (const size_t column : columns) {
+      const std::string& label = csv.rows[static_cast<size_t>(i)][column];
+      if (!label.empty()) labels[i][place(label)] = 1;
+    }
+  }
+  return labels;
+}
+
+OpenedData open_csv(const ClassificationData& options) {
+  const Csv csv = load_csv(options.csv);
+  const fs::path root = options.csv.parent_path();
+  OpenedData out;
+  const size_t file = csv.column("file");
+  std::vector<fs::path> files;
+  std::set<std::string> seen;
+  for (size_t row = 0; row < csv.rows.size(); ++row) {
+    const std::string& name = csv.rows[row][file];
+    if (!path_exists(root / name)) {
+      fail_user("{}:{}: there is no file {}", csv.file, csv.lines[row], (root / name).string());
+    }
+    if (!seen.insert(name).second) {
+      fail_user("{}:{}: {} stands there twice", csv.file, csv.lines[row], quoted(name));
+    }
+    files.push_back(root / name);
+  }
+  const at::Tensor labels = read_labels(csv, out.names);
+  out.overlapping = labels.dim() == 2;
+  const auto source = open_files(std::move(files), labels, root, options, out);
+  out.digests.push_back({options.csv.filename().string(), digest_of(read_file(options.csv))});
+  Split split;
+  if (has_column(csv, "split")) {
+    split = read_split(csv, csv.column("split"));
+    if (split.train.empty()) fail_user("{}: no image is left to train on", csv.file);
+  } else {
+    std::vector<std::string> groups;
+    for (size_t row = 0; has_column(csv, "group") && row < csv.rows.size(); ++row) {
+      groups.push_back(csv.rows[row][csv.column("group")]);
+    }
+    std::vector<int64_t> strata;
+    if (!out.overlapping) {
+      strata.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+    }
+    split = draw_split(labels.size(0), strata, groups,
+                       {.validation = options.validation,
+                        .test = options.test,
+                        .fold = options.fold,
+                        .seed = options.seed},
+                       csv.file);
+  }
+  set_parts(source, split, options, out);
   return out;
 }
 
 }  // namespace
 
 OpenedData open_classification(const ClassificationData& options) {
-  if (options.idx.empty() == options.folder.empty()) {
-    fail_user("classification data needs either data.idx or data.folder");
+  const int given = (options.idx.empty() ? 0 : 1) + (options.folder.empty() ? 0 : 1) +
+                    (options.csv.empty() ? 0 : 1);
+  if (given != 1) {
+    fail_user("classification data needs one of data.idx, data.folder and data.csv");
   }
-  OpenedData out = options.idx.empty() ? open_folder(options) : open_idx(options);
+  OpenedData out = !options.idx.empty()      ? open_idx(options)
+                   : !options.folder.empty() ? open_folder(options)
+                                             : open_csv(options);
   out.text =
       fmt::format("{} classes; {} images to train, {} to validate, {} to test", out.names.size(),
                   out.parts.train->size(), out.parts.validation->size(), out.parts.test->size());

@@ -13,17 +13,23 @@ struct ClassificationData {
   std::filesystem::path idx = {};
   /// a folder of folders, one a class (CLASS/*.png), or of train/CLASS/… and test/CLASS/….
   std::filesystem::path folder = {};
-  std::optional<std::pair<int64_t, int64_t>> size = std::nullopt;  ///< folder: height and width
-  int channels = 3;                                                ///< folder: 1 or 3
+  /// or a CSV with the columns `file` (relative to it), `label`, and, where they are there: more
+  /// columns whose names begin with `label`, each empty or a label (then every label is a yes or no
+  /// of its own), `split` (train, val, test) and `group`, whose images stay in one part.
+  std::filesystem::path csv = {};
+  std::optional<std::pair<int64_t, int64_t>> size = std::nullopt;  ///< height and width
+  int channels = 3;                                                ///< 1 or 3
   double validation = 0.05;                                        ///< share of the training images
-  double test = 0.1;  ///< folder without test/: share of all images
+  double test = 0.1;  ///< where no part for testing is given: share of all images
+  std::optional<std::pair<int64_t, int64_t>> fold = std::nullopt;  ///< see SplitOptions
   int64_t limit = 0;  ///< the first so many training images alone; 0: all
   Augment augment = {};
   uint64_t seed = 0;  ///< draws the parts
 };
 
-/// Images and their classes. Throws a user error that names the file: missing, broken, images and
-/// labels that differ in number, sizes that differ, fewer than two classes.
+/// Images and their classes. Parts that are drawn hold the classes in equal shares. Throws a user
+/// error that names the file: missing, broken, images and labels that differ in number, sizes that
+/// differ, fewer than two classes.
 OpenedData open_classification(const ClassificationData& options);
 
 }  // namespace rung

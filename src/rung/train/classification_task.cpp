@@ -1,48 +1,80 @@
-#include <torch/torch.h>
+#include <cmath>
 
 #include "rung/base/error.h"
 #include "rung/ops/eager.h"
+#include "rung/train/confusion.h"
 #include "rung/train/task.h"
 
 namespace rung {
 namespace {
 
-class Accuracy : public Score {
+class ClassificationScore : public Score {
  public:
+  explicit ClassificationScore(const ClassificationTask& options)
+      : confusion_(options.names, !options.overlapping), options_(options) {}
   void add(const at::Tensor& output, const Batch& batch) override {
-    right_ += output.argmax(1).eq(batch.target).sum().item<int64_t>();
-    all_ += batch.target.size(0);
+    const at::Tensor logits = as_logits(output, options_.form);
+    confusion_.add(options_.overlapping ? logits.gt(0) : logits.argmax(1), batch.target);
+    scores_.push_back((options_.overlapping ? logits.sigmoid() : logits.softmax(1)).cpu());
+    truths_.push_back(batch.target.cpu());
   }
   std::vector<double> values() const override {
-    return {all_ > 0 ? static_cast<double>(right_) / static_cast<double>(all_) : 0};
+    using C = Confusion::Counts;
+    const double f1 = confusion_.mean(&C::dice), accuracy = confusion_.accuracy();
+    return {options_.overlapping ? f1 : accuracy, options_.overlapping ? accuracy : f1,
+            confusion_.mean(&C::precision), confusion_.mean(&C::recall)};
+  }
+  nlohmann::json details() const override {
+    nlohmann::json out = confusion_.to_json();
+    if (scores_.empty()) return out;
+    const at::Tensor scores = at::cat(scores_), truth = at::cat(truths_);
+    for (int64_t c = 0; c < scores.size(1); ++c) {
+      const at::Tensor there = options_.overlapping ? truth.select(1, c).gt(0.5) : truth.eq(c);
+      const double auc = roc_auc(scores.select(1, c), there);
+      if (std::isfinite(auc)) out["classes"][static_cast<size_t>(c)]["roc_auc"] = auc;
+    }
+    return out;
   }
 
  private:
-  int64_t right_ = 0, all_ = 0;
+  Confusion confusion_;
+  const ClassificationTask& options_;
+  std::vector<at::Tensor> scores_, truths_;  ///< of each batch
 };
 
 class Classification : public Task {
  public:
-  explicit Classification(const ClassificationTask& options) : options_(options) {}
+  explicit Classification(const ClassificationTask& options) : options_(options) {
+    if (options_.loss.terms.empty()) options_.loss.terms = {{.kind = "cross_entropy"}};
+    for (auto i = static_cast<int64_t>(options_.names.size()); i < options_.classes; ++i) {
+      options_.names.push_back(std::to_string(i));
+    }
+  }
   std::string name() const override { return "classification"; }
 
   void check(const at::Tensor& output, const Batch& batch) const override {
     if (output.dim() == 2 && output.size(0) == batch.target.size(0) &&
-        output.size(1) == options_.classes) {
+        output.size(1) == options_.classes && output.is_floating_point()) {
       return;
     }
     fail_user("classification of {} classes needs an output f32[{}, {}], and the network gives {}",
               options_.classes, batch.target.size(0), options_.classes, type_text(output));
   }
   at::Tensor loss(const at::Tensor& output, const Batch& batch) const override {
-    namespace F = torch::nn::functional;
-    return F::cross_entropy(output.to(at::kFloat), batch.target,
-                            F::CrossEntropyFuncOptions().label_smoothing(options_.label_smoothing));
+    return class_loss(options_.loss, {as_logits(output, options_.form), batch.target});
   }
-  std::vector<Metric> metrics() const override { return {{"accuracy", true}}; }
-  std::unique_ptr<Score> score() const override { return std::make_unique<Accuracy>(); }
+  std::vector<Metric> metrics() const override {
+    if (options_.overlapping) {
+      return {{"f1", true}, {"accuracy", true}, {"precision", true}, {"recall", true}};
+    }
+    return {{"accuracy", true}, {"f1", true}, {"precision", true}, {"recall", true}};
+  }
+  std::unique_ptr<Score> score() const override {
+    return std::make_unique<ClassificationScore>(options_);
+  }
   at::Tensor predict(const at::Tensor& output, const Batch&) const override {
-    return output.to(at::kFloat).softmax(1);
+    const at::Tensor logits = as_logits(output, options_.form);
+    return options_.overlapping ? logits.sigmoid() : logits.softmax(1);
   }
 
  private:

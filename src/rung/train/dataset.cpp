@@ -9,7 +9,13 @@
 namespace rung {
 
 nlohmann::json OpenedData::facts() const {
-  if (scales.empty()) return names.empty() ? nlohmann::json() : nlohmann::json{{"classes", names}};
+  if (scales.empty()) {
+    nlohmann::json out = nlohmann::json::object();
+    if (!names.empty()) out["classes"] = names;
+    if (!colors.empty()) out["colors"] = colors;
+    if (overlapping) out["overlapping"] = true;
+    return out;
+  }
   const auto column = [](const std::string& name, double mean, double deviation) {
     return nlohmann::json{{"name", name}, {"mean", mean}, {"deviation", deviation}};
   };

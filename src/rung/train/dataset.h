@@ -14,8 +14,10 @@ namespace rung {
 
 /// Some samples, stacked.
 struct Batch {
-  at::Tensor input;   ///< f32 [N, …]; images in 0 … 1
-  at::Tensor target;  ///< what the task wants: classes i64 [N], masks f32 [N, 1, H, W], rows f32
+  at::Tensor input;  ///< f32 [N, …]; images in 0 … 1
+  /// What the task wants: classes i64 [N]; masks i64 [N, H, W] of exclusive classes (below 0: not
+  /// counted), f32 [N, C, H, W] of a foreground or overlapping classes; rows f32.
+  at::Tensor target;
 };
 
 /// Samples by number. Reading is free of side effects, so that the same numbers and the same random
@@ -38,25 +40,38 @@ struct DataParts {
   std::shared_ptr<const Dataset> test;
 };
 
-/// Data, opened and checked.
+/// A file of the data, and a number for its content.
+struct FileDigest {
+  std::string name;
+  uint64_t digest = 0;
+  bool operator==(const FileDigest&) const = default;
+};
+
 /// A column, and the mean and standard deviation of its training rows by which it was scaled.
 struct ColumnScale {
   std::string name;
   double mean = 0, deviation = 1;
 };
 
+/// Data, opened and checked.
 struct OpenedData {
   DataParts parts;
-  std::vector<std::string> names = {};  ///< of the classes, or of the columns that are foretold
+  std::vector<std::string> names = {};   ///< of the classes, or of the columns that are predicted
+  std::vector<std::string> colors = {};  ///< of the classes as masks show them, "#rrggbb"; or none
+  bool overlapping = false;              ///< segmentation: each class has a mask of its own
+  std::vector<int64_t> counts = {};      ///< samples or pixels of each class in the training part
   /// Forecasting: mean and standard deviation by which each of these columns was scaled, and its
   /// place among the inputs (-1: it is none of them).
   std::vector<std::pair<double, double>> scales = {};
   std::vector<int64_t> places = {};
   std::vector<ColumnScale> inputs = {};  ///< forecasting: the columns that are seen
   std::string text;                      ///< one line about what was read
+  std::vector<std::string> notes = {};   ///< what was left out or guessed, and what is odd
+  std::vector<FileDigest> digests = {};  ///< of the files that were read
 
-  /// What users of the trained network must know of the data: {"classes": […]}, or {"inputs":
-  /// [{"name", "mean", "deviation"}, …], "targets": […]}.
+  /// What users of the trained network must know of the data: {"classes": […], "colors": […],
+  /// "overlapping": true}, each where there is such a thing, or {"inputs": [{"name", "mean",
+  /// "deviation"}, …], "targets": […]}.
   nlohmann::json facts() const;
 };
 

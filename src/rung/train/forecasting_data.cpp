@@ -4,15 +4,17 @@
 #include <cmath>
 
 #include "rung/base/error.h"
+#include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/io/csv.h"
+#include "rung/train/digest.h"
 
 namespace rung {
 namespace {
 
 class Windows : public Dataset {
  public:
-  /// Foretells the rows [first, last).
+  /// Predicts the rows [first, last).
   Windows(at::Tensor inputs, at::Tensor targets, const ForecastingData& options, int64_t first,
           int64_t last)
       : inputs_(std::move(inputs)),
@@ -107,14 +109,15 @@ OpenedData open_forecasting(const ForecastingData& given) {
               options.horizon);
   }
   const Csv csv = load_csv(options.file);
+  std::vector<std::string> left_out;
   if (options.inputs.empty()) {
     for (size_t i = 0; i < csv.columns.size(); ++i) {
-      if (is_numeric(csv, i)) options.inputs.push_back(csv.columns[i]);
+      (is_numeric(csv, i) ? options.inputs : left_out).push_back(csv.columns[i]);
     }
     if (options.inputs.empty()) fail_user("{} has no column of numbers", csv.file);
   }
   if (options.targets.empty()) options.targets = options.inputs;
-  const auto seen = columns_of(csv, options.inputs), foretold = columns_of(csv, options.targets);
+  const auto seen = columns_of(csv, options.inputs), predicted = columns_of(csv, options.targets);
   const auto rows = static_cast<int64_t>(csv.rows.size());
   const Bounds bounds = bounds_of(options, rows);
   if (bounds.train < options.window + options.horizon) {
@@ -122,6 +125,12 @@ OpenedData open_forecasting(const ForecastingData& given) {
               bounds.train, options.window, options.horizon, options.window + options.horizon);
   }
   OpenedData out;
+  if (!left_out.empty()) {
+    out.notes.push_back(
+        fmt::format("columns without numbers are left out: {}; data.inputs chooses columns",
+                    join(left_out, ", ")));
+  }
+  out.digests = {{options.file.filename().string(), digest_of(read_file(options.file))}};
   const auto scaled = [&](const std::vector<size_t>& columns, std::vector<ColumnScale>& scales) {
     const at::Tensor values = read_columns(csv, columns);
     const at::Tensor first = values.narrow(0, 0, bounds.train);
@@ -136,7 +145,7 @@ OpenedData open_forecasting(const ForecastingData& given) {
     return ((values - mean) / deviation).to(at::kFloat).contiguous();
   };
   std::vector<ColumnScale> targets_by;
-  const at::Tensor inputs = scaled(seen, out.inputs), targets = scaled(foretold, targets_by);
+  const at::Tensor inputs = scaled(seen, out.inputs), targets = scaled(predicted, targets_by);
   for (const auto& scale : targets_by) out.scales.emplace_back(scale.mean, scale.deviation);
   const auto part = [&](int64_t from, int64_t to) {
     return std::make_shared<Windows>(inputs, targets, options, from, to);
@@ -146,7 +155,7 @@ OpenedData open_forecasting(const ForecastingData& given) {
   out.parts = {part(0, bounds.train), part(bounds.train, bounds.validation),
                part(bounds.validation, bounds.test)};
   out.text = fmt::format(
-      "{} rows, {} columns seen, {} foretold; {} windows to train, {} to "
+      "{} rows, {} columns seen, {} predicted; {} windows to train, {} to "
       "validate, {} to test",
       rows, options.inputs.size(), options.targets.size(), out.parts.train->size(),
       out.parts.validation->size(), out.parts.test->size());

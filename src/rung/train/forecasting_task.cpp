@@ -12,6 +12,7 @@ namespace {
 class Forecasting : public Task {
  public:
   explicit Forecasting(const ForecastingTask& options) : options_(options) {
+    if (options_.loss.terms.empty()) options_.loss.terms = {{.kind = "mse"}};
     known_ = std::none_of(options.places.begin(), options.places.end(),
                           [](int64_t place) { return place < 0; });
     if (!known_ && (options.dense || options.relative)) {
@@ -35,13 +36,15 @@ class Forecasting : public Task {
     const bool sequence = output.dim() == 3 && output.size(1) >= h && output.size(2) == f;
     if ((vector || sequence) && output.size(0) == n) return;
     fail_user(
-        "foretelling {} rows of {} columns needs an output f32[{}, {}] or f32[{}, T, {}] with "
+        "predicting {} rows of {} columns needs an output f32[{}, {}] or f32[{}, T, {}] with "
         "T of {} or more, and the network gives {}",
         h, f, n, h * f, n, f, h, type_text(output));
   }
 
   at::Tensor loss(const at::Tensor& output, const Batch& batch) const override {
-    if (!options_.dense) return at::mse_loss(foretold(output, batch), batch.target);
+    if (!options_.dense) {
+      return number_loss(options_.loss, predicted(output, batch), batch.target);
+    }
     const at::Tensor window = seen(batch);
     at::Tensor rows = output.to(at::kFloat);
     const int64_t t = window.size(1);
@@ -52,7 +55,7 @@ class Forecasting : public Task {
     }
     const at::Tensor next =
         at::cat({window.narrow(1, 1, t - 1), batch.target.narrow(1, 0, 1), batch.target}, 1);
-    return at::mse_loss(rows, next);
+    return number_loss(options_.loss, rows, next);
   }
 
   std::vector<Metric> metrics() const override {
@@ -61,16 +64,16 @@ class Forecasting : public Task {
   }
   std::unique_ptr<Score> score() const override;
   at::Tensor predict(const at::Tensor& output, const Batch& batch) const override {
-    return foretold(output, batch);
+    return predicted(output, batch);
   }
 
   bool known() const { return known_; }
-  /// The last row of the window, for every row foretold.
+  /// The last row of the window, for every row that comes next.
   at::Tensor repeated(const Batch& batch) const {
     const at::Tensor window = seen(batch);
     return window.narrow(1, window.size(1) - 1, 1).expand_as(batch.target);
   }
-  at::Tensor foretold(const at::Tensor& output, const Batch& batch) const {
+  at::Tensor predicted(const at::Tensor& output, const Batch& batch) const {
     at::Tensor rows = output.to(at::kFloat);
     rows = rows.dim() == 2 ? rows.reshape(batch.target.sizes())
                            : rows.narrow(1, rows.size(1) - options_.horizon, options_.horizon);
@@ -97,7 +100,7 @@ class Errors : public Score {
       sums_[at] += error.square().sum().item<double>();
       sums_[at + 1] += error.abs().sum().item<double>();
     };
-    add_error(0, task_.foretold(output, batch));
+    add_error(0, task_.predicted(output, batch));
     if (task_.known()) add_error(2, task_.repeated(batch));
     count_ += static_cast<double>(batch.target.numel());
   }

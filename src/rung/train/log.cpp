@@ -9,10 +9,24 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json to_json(const PartResult& part) { return {{"loss", part.loss}, {"metrics", part.metrics}}; }
+Json to_json(const PartResult& part) {
+  Json out = {{"loss", part.loss}, {"metrics", part.metrics}};
+  if (!part.details.is_null()) out["details"] = part.details;
+  return out;
+}
 
 PartResult part_from_json(const Json& json) {
-  return {json.at("loss").get<double>(), json.at("metrics").get<std::vector<double>>()};
+  return {json.at("loss").get<double>(), json.at("metrics").get<std::vector<double>>(),
+          json.value("details", Json())};
+}
+
+/// The place of the metric that chooses the best epoch, or nothing for the loss.
+std::optional<size_t> monitored(const TrainLog& log) {
+  if (log.monitor.empty()) return 0;
+  for (size_t i = 0; i < log.metrics.size(); ++i) {
+    if (log.metrics[i].name == log.monitor) return i;
+  }
+  return std::nullopt;
 }
 
 std::string cells(const PartResult& part) {
@@ -24,11 +38,14 @@ std::string cells(const PartResult& part) {
 }  // namespace
 
 double TrainLog::figure(const EpochResult& epoch) const {
-  return (epoch.validation ? *epoch.validation : epoch.train).metrics.at(0);
+  const PartResult& part = epoch.validation ? *epoch.validation : epoch.train;
+  const auto metric = monitored(*this);
+  return metric ? part.metrics.at(*metric) : part.loss;
 }
 
 bool TrainLog::better(double a, double b) const {
-  return metrics.at(0).higher_is_better ? a > b : a < b;
+  const auto metric = monitored(*this);
+  return metric && metrics.at(*metric).higher_is_better ? a > b : a < b;
 }
 
 double TrainLog::seconds() const {
@@ -70,6 +87,7 @@ Json to_json(const TrainLog& log) {
   }
   Json out = {{"task", log.task},
               {"metrics", std::move(metrics)},
+              {"monitor", log.monitor},
               {"epochs", std::move(epochs)},
               {"best_epoch", log.best_epoch},
               {"stopped_early", log.stopped_early}};
@@ -84,6 +102,7 @@ TrainLog log_from_json(const Json& json) {
     log.metrics.push_back(
         {metric.at("name").get<std::string>(), metric.at("higher_is_better").get<bool>()});
   }
+  log.monitor = json.value("monitor", std::string());
   for (const Json& entry : json.at("epochs")) {
     EpochResult epoch{.epoch = entry.at("epoch").get<int64_t>(),
                       .rate = entry.at("rate").get<double>(),

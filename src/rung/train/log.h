@@ -1,7 +1,7 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +14,7 @@ namespace rung {
 struct PartResult {
   double loss = 0;
   std::vector<double> metrics;  ///< in the order of the task's
+  nlohmann::json details = {};  ///< Score::details
 };
 
 struct EpochResult {
@@ -28,12 +29,13 @@ struct EpochResult {
 struct TrainLog {
   std::string task;
   std::vector<Metric> metrics;
+  std::string monitor = {};  ///< the metric, or loss, that chooses the best epoch; empty: the first
   std::vector<EpochResult> epochs;
   int64_t best_epoch = 0;          ///< 0: none yet
   std::optional<PartResult> test;  ///< with the best epoch's weights, measured at the end
   bool stopped_early = false;
 
-  /// What the best epoch is chosen by: the first metric of validation, of training without one.
+  /// What the best epoch is chosen by: `monitor` of validation, of training without one.
   double figure(const EpochResult& epoch) const;
   /// Whether `a` is better than `b`.
   bool better(double a, double b) const;

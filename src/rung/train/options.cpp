@@ -29,30 +29,32 @@ double cosine(double from, double to, double share) {
 }  // namespace
 
 nlohmann::json to_json(const TrainOptions& o) {
-  return {{"epochs", o.epochs},
-          {"batch", o.batch},
-          {"seed", o.seed},
-          {"optimizer",
-           {{"kind", o.optimizer.kind},
-            {"lr", o.optimizer.lr},
-            {"momentum", o.optimizer.momentum},
-            {"nesterov", o.optimizer.nesterov},
-            {"beta1", o.optimizer.beta1},
-            {"beta2", o.optimizer.beta2},
-            {"eps", o.optimizer.eps},
-            {"weight_decay", o.optimizer.weight_decay},
-            {"decay_norms", o.optimizer.decay_norms}}},
-          {"schedule",
-           {{"kind", o.schedule.kind},
-            {"warmup", o.schedule.warmup},
-            {"final", o.schedule.final},
-            {"every", o.schedule.every},
-            {"factor", o.schedule.factor},
-            {"peak", o.schedule.peak}}},
-          {"clip", o.clip},
-          {"precision", o.precision},
-          {"channels_last", o.channels_last},
-          {"patience", o.patience}};
+  nlohmann::json out = {{"epochs", o.epochs},
+                        {"batch", o.batch},
+                        {"seed", o.seed},
+                        {"optimizer",
+                         {{"kind", o.optimizer.kind},
+                          {"lr", o.optimizer.lr},
+                          {"momentum", o.optimizer.momentum},
+                          {"nesterov", o.optimizer.nesterov},
+                          {"beta1", o.optimizer.beta1},
+                          {"beta2", o.optimizer.beta2},
+                          {"eps", o.optimizer.eps},
+                          {"weight_decay", o.optimizer.weight_decay},
+                          {"decay_norms", o.optimizer.decay_norms}}},
+                        {"schedule",
+                         {{"kind", o.schedule.kind},
+                          {"warmup", o.schedule.warmup},
+                          {"final", o.schedule.final},
+                          {"every", o.schedule.every},
+                          {"factor", o.schedule.factor},
+                          {"peak", o.schedule.peak}}},
+                        {"clip", o.clip},
+                        {"precision", o.precision},
+                        {"channels_last", o.channels_last},
+                        {"patience", o.patience}};
+  if (!o.monitor.empty()) out["monitor"] = o.monitor;
+  return out;
 }
 
 void check(const TrainOptions& o) {

@@ -37,7 +37,8 @@ struct TrainOptions {
   double clip = 0;                ///< largest norm of all gradients together; 0: no limit
   std::string precision = "f32";  ///< f32, or bf16: autocast
   bool channels_last = false;     ///< maps in NHWC memory
-  int64_t patience = 0;           ///< stop after so many epochs without a better one; 0: never
+  std::string monitor = {};  ///< a metric, or loss, that chooses the best epoch; empty: the first
+  int64_t patience = 0;      ///< stop after so many epochs without a better one; 0: never
   std::string device = "cpu";
   int threads = 0;  ///< 0: the cores that the process may use
 };

@@ -6,8 +6,10 @@
 #include "rung/base/text.h"
 #include "rung/blocks/zoo.h"
 #include "rung/graph/input_roles.h"
+#include "rung/graph/new_head.h"
 #include "rung/io/model_file.h"
 #include "rung/io/state_dict.h"
+#include "rung/train/model_folder.h"
 #include "rung/train/recipe_parts.h"
 
 namespace rung {
@@ -110,22 +112,112 @@ void read_wires(TomlReader& table, const Model& model, JoinSpec& spec) {
   }
 }
 
+/// head = "new", or the number of its classes. Returns whether it was given.
+bool give_head(TomlReader& table, Model& model) {
+  if (!table.has("head")) return false;
+  try {
+    if (table.is_integer("head")) {
+      int64_t classes = 0;
+      table.read("head", classes, 1, 1000000);
+      model = with_new_head(model, classes);
+    } else if (const auto word = table.text("head"); *word == "new") {
+      model = with_new_head(model);
+    } else {
+      fail_user("it is \"new\", or a number of classes");
+    }
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with(table.where("head"))) throw;
+    throw placed(error, table.where("head"));
+  }
+  return true;
+}
+
+/// What became of weights, where it was not just all of them.
+std::vector<std::string> weight_notes(const WeightReport& report, const std::string& file) {
+  if (report.complete() && report.adapted.empty() && report.fresh.empty()) return {};
+  return {fmt::format("weights of {}: {}", file, report.text())};
+}
+
+/// Loads `weights`: a file, or a folder with a config.json that says how pictures are normalised.
+std::optional<Normalization> give_weights(TomlReader& table, const fs::path& base, bool new_head,
+                                          Model& model, Recipe& recipe) {
+  const auto rename = table.text("rename");  // rules for the names in `weights`
+  bool partial = false;
+  table.read("partial", partial);
+  for (const char* key : {"rename", "partial"}) {
+    if (!table.has(key) || table.has("weights")) continue;
+    fail_user("{}: it is about what weights loads; give both", table.where(key));
+  }
+  const auto file = table.text("weights");
+  if (!file) return std::nullopt;
+  const auto path = recipe_path(*file, base, table.where("weights"));
+  try {
+    std::error_code error;
+    const ModelFolder folder =
+        fs::is_directory(path, error) ? read_model_folder(path) : ModelFolder{.weights = path};
+    const WeightReport report = load_weights_file(
+        model, folder.weights,
+        rename ? recipe_path(*rename, base, table.where("rename")) : fs::path(),
+        {.strict = !partial, .new_head = new_head, .adapt_input = new_head || partial});
+    if (report.matched.empty()) fail_user("no weight of it fits: {}", report.text());
+    for (auto& note : weight_notes(report, folder.weights.string())) {
+      recipe.notes.push_back(std::move(note));
+    }
+    return folder.normalization;
+  } catch (const Error& error) {
+    throw placed(error, table.where("weights") + ": " + path.string());
+  }
+}
+
+/// normalize = "imagenet", or { mean = […], std = […], scale = 255, order = "bgr", size = [h, w] }.
+Normalization read_normalization(TomlReader& parent) {
+  if (!parent.is_table("normalize")) {
+    if (*parent.text("normalize") == "imagenet") return imagenet_normalization();
+    fail_user(
+        "{} is \"imagenet\" or {{ mean = […], std = […], scale = 255, order = \"bgr\", size "
+        "= [h, w] }}",
+        parent.where("normalize"));
+  }
+  auto table = parent.table("normalize");
+  Normalization how;
+  how.mean = table->numbers("mean").value_or(std::vector<double>());
+  how.std = table->numbers("std").value_or(std::vector<double>());
+  table->read("scale", how.scale, 1e-12, 1e12);
+  if (const auto order = table->text("order")) {
+    if (*order != "rgb" && *order != "bgr") {
+      fail_user("{} is \"rgb\" or \"bgr\"", table->where("order"));
+    }
+    how.reversed = *order == "bgr";
+  }
+  if (const auto size = table->integers("size")) {
+    if (size->size() != 2 || (*size)[0] < 1 || (*size)[1] < 1) {
+      fail_user("{} is [height, width]", table->where("size"));
+    }
+    how.size = {(*size)[0], (*size)[1]};
+  }
+  table->finish();
+  return how;
+}
+
+void normalize(TomlReader& table, std::optional<Normalization> how, Model& model, Recipe& recipe) {
+  const bool given = table.has("normalize");
+  if (given) how = read_normalization(table);
+  if (!how) return;
+  try {
+    model.graph = normalized(model.graph, *how);
+  } catch (const Error& error) {
+    throw placed(error, table.where(given ? "normalize" : "weights"));
+  }
+  if (given) return;
+  recipe.notes.push_back(
+      fmt::format("{} normalises its input by the config.json of its weights", table.where()));
+}
+
 void read_network(TomlReader table, const std::string& name, const fs::path& base,
                   const OpenNetwork& open, Recipe& recipe, JoinSpec& spec) {
   Model model = open_network(table, base, open).named(name);
-  const auto rename = table.text("rename");  // rules for the names in `weights`
-  if (const auto file = table.text("weights")) {
-    const auto path = recipe_path(*file, base, table.where("weights"));
-    try {
-      load_weights_file(model, path,
-                        rename ? recipe_path(*rename, base, table.where("rename")) : fs::path());
-    } catch (const Error& error) {
-      throw placed(error, table.where("weights") + ": " + path.string());
-    }
-  }
-  if (rename && !table.has("weights")) {
-    fail_user("{}: it renames what weights loads; give both", table.where("rename"));
-  }
+  const bool new_head = give_head(table, model);
+  normalize(table, give_weights(table, base, new_head, model, recipe), model, recipe);
   for (const auto& glob : table.texts("freeze").value_or(std::vector<std::string>())) {
     recipe.freeze.push_back(prefix_of(model) + glob);
   }
@@ -202,6 +294,12 @@ void set_side(const std::vector<std::string>& sides, const std::string& where, R
   }
 }
 
+/// The parts follow the run's seed where the data have none of their own.
+void draw_parts_by(uint64_t seed, Recipe& recipe) {
+  if (auto* data = std::get_if<ClassificationData>(&recipe.data)) data->seed = seed;
+  if (auto* data = std::get_if<SegmentationData>(&recipe.data)) data->seed = seed;
+}
+
 void check_ends(const Graph& graph, const std::string& file) {
   if (graph.inputs().size() != 1 || graph.outputs().size() != 1) {
     std::vector<std::string> inputs, outputs;
@@ -251,12 +349,14 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   spec.outputs = root.texts("outputs").value_or(std::vector<std::string>());
   auto data = root.table("data");
   if (!data) fail_user("{} has no [data]", path.string());
+  const bool own_seed = data->has("seed");
   read_data(*data, base, recipe);
   if (auto train = root.table("train")) {
     const auto sides = train->texts("side").value_or(std::vector<std::string>());
     set_side(sides, train->where("side"), recipe, spec);
     read_train(*train, base, recipe);
   }
+  if (!own_seed) draw_parts_by(recipe.train.seed, recipe);
   root.finish();
   try {
     recipe.plan = plan(spec);
@@ -277,18 +377,115 @@ OpenedData open_data(const Recipe& recipe) {
   return open_forecasting(std::get<ForecastingData>(recipe.data));
 }
 
-std::unique_ptr<Task> make_task(const Recipe& recipe, const OpenedData& data) {
+namespace {
+
+/// One weight per class: those that the recipe names, or such that every class counts alike, with a
+/// mean of 1 over the classes that are there.
+std::vector<double> class_weights(const Recipe& recipe, const OpenedData& data) {
+  const auto& names = data.names;
+  for (const auto& [name, unused] : recipe.class_weights) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    fail_user("loss.class_weights: {} is none of the classes, which are {}", quoted(name),
+              join(names, ", "));
+  }
+  std::vector<double> weights;
+  if (recipe.weigh_classes) {
+    double sum = 0, there = 0;
+    for (const int64_t count : data.counts) {
+      weights.push_back(count > 0 ? 1 / static_cast<double>(count) : 0);
+      sum += weights.back();
+      there += count > 0 ? 1 : 0;
+    }
+    for (double& weight : weights) weight *= there / sum;
+  } else if (!recipe.class_weights.empty()) {
+    for (const auto& name : names) {
+      const auto found = recipe.class_weights.find(name);
+      weights.push_back(found == recipe.class_weights.end() ? 1 : found->second);
+    }
+  }
+  return weights;
+}
+
+/// What the network's output is. Refuses a softmax where classes are a yes or no each, and what
+/// cannot be logits.
+OutputForm form_for(const Graph& graph, bool exclusive) {
+  const Value output = graph.outputs().at(0).value;
+  const OutputForm form = output_form(graph, output);
+  const std::string end = output_form_text(graph, output);
+  if (form == OutputForm::kAboveZero) {
+    fail_user(
+        "the network ends in {}, which gives nothing below 0, and the loss wants logits of both "
+        "signs\n  fix     a network that ends in the layer before, or in a {}",
+        end, exclusive ? "softmax" : "sigmoid");
+  }
+  const bool softmax = form == OutputForm::kSoftmax || form == OutputForm::kLogSoftmax;
+  if (softmax && !exclusive) {
+    fail_user(
+        "the network ends in {}, whose numbers add up to 1, and here each channel is a yes or no "
+        "of its own\n  fix     a network that ends in the layer before, or in a sigmoid; or data "
+        "with one class a pixel (data.classes)",
+        end);
+  }
+  if (form == OutputForm::kSigmoid && exclusive) {
+    fail_user(
+        "the network ends in {}, a yes or no for each class, and here every sample is of one "
+        "class\n  fix     a network that ends in the layer before, or in a softmax",
+        end);
+  }
+  return form;
+}
+
+}  // namespace
+
+Model joined_network(const Recipe& recipe, const OpenedData& data) {
+  Model joined = recipe.plan.apply();
+  if (!recipe.measure_normalization) return joined;
+  at::Tensor sum, square;
+  double pixels = 0;
+  for (int64_t i = 0; i < data.parts.train->size(); ++i) {
+    const at::Tensor image = data.parts.train->batch(std::vector<int64_t>{i}, nullptr)
+                                 .input[0]
+                                 .flatten(1)
+                                 .to(at::kDouble);
+    const at::Tensor s = image.sum(1), q = image.square().sum(1);
+    sum = sum.defined() ? sum + s : s;
+    square = square.defined() ? square + q : q;
+    pixels += static_cast<double>(image.size(1));
+  }
+  const at::Tensor mean = sum / pixels,
+                   std = (square / pixels - mean.square()).clamp_min(1e-12).sqrt();
+  Normalization how;
+  for (int64_t c = 0; c < mean.numel(); ++c) {
+    how.mean.push_back(mean[c].item<double>());
+    how.std.push_back(std[c].item<double>());
+  }
+  joined.graph = normalized(joined.graph, how);
+  return joined;
+}
+
+std::unique_ptr<Task> make_task(const Recipe& recipe, const OpenedData& data,
+                                const Graph& network) {
+  if (const auto* forecasting = std::get_if<ForecastingData>(&recipe.data)) {
+    return forecasting_task({.horizon = forecasting->horizon,
+                             .places = data.places,
+                             .dense = recipe.dense,
+                             .relative = recipe.relative,
+                             .loss = recipe.loss});
+  }
+  LossOptions loss = recipe.loss;
+  loss.class_weights = class_weights(recipe, data);
   if (std::holds_alternative<ClassificationData>(recipe.data)) {
     return classification_task({.classes = static_cast<int64_t>(data.names.size()),
-                                .label_smoothing = recipe.label_smoothing});
+                                .names = data.names,
+                                .overlapping = data.overlapping,
+                                .loss = loss,
+                                .form = form_for(network, !data.overlapping)});
   }
-  if (std::holds_alternative<SegmentationData>(recipe.data)) {
-    return segmentation_task({.dice = recipe.dice});
-  }
-  return forecasting_task({.horizon = std::get<ForecastingData>(recipe.data).horizon,
-                           .places = data.places,
-                           .dense = recipe.dense,
-                           .relative = recipe.relative});
+  const bool exclusive = !data.names.empty() && !data.overlapping;
+  return segmentation_task({.classes = data.names,
+                            .overlapping = data.overlapping,
+                            .loss = loss,
+                            .form = form_for(network, exclusive)});
 }
 
 }  // namespace rung

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "rung/graph/normalize.h"
 #include "rung/graph/rewrite.h"
 #include "rung/join/plan.h"
 #include "rung/train/classification_data.h"
@@ -25,9 +27,12 @@ struct Recipe {
   JoinPlan plan;
   std::variant<ClassificationData, SegmentationData, ForecastingData> data;
   bool dense = false, relative = false;  ///< forecasting
-  double label_smoothing = 0;            ///< classification
-  double dice = 1;                       ///< segmentation
-  std::vector<std::string> freeze;       ///< globs over the joined network's weights
+  LossOptions loss;                      ///< without terms: the task's own
+  bool weigh_classes = false;            ///< class weights from how often each class is there
+  std::map<std::string, double> class_weights;  ///< or by the classes' names
+  std::vector<std::string> freeze;              ///< globs over the joined network's weights
+  std::vector<std::string> notes;               ///< of weights: what was taken, adapted, drawn
+  bool measure_normalization = false;           ///< of the input, from the training part
   TrainOptions train;
   std::filesystem::path out;
   std::filesystem::path exported;  ///< a file for the best network; empty: none but those in `out`
@@ -47,7 +52,12 @@ Recipe load_recipe(const std::filesystem::path& path, const std::vector<std::str
 
 /// Opens the data of a recipe.
 OpenedData open_data(const Recipe& recipe);
-/// The task for it.
-std::unique_ptr<Task> make_task(const Recipe& recipe, const OpenedData& data);
+/// The recipe's joined network: where the recipe asks for it, with an input that is normalised by
+/// the mean and deviation of each channel over the training part.
+Model joined_network(const Recipe& recipe, const OpenedData& data);
+/// The task for a network, the recipe's or another one, and the recipe's data. Throws a user error:
+/// class weights of classes that are not there, an output whose numbers cannot be what the task
+/// wants.
+std::unique_ptr<Task> make_task(const Recipe& recipe, const OpenedData& data, const Graph& network);
 
 }  // namespace rung

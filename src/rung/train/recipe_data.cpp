@@ -43,40 +43,116 @@ void read_augment(TomlReader& parent, Augment& augment) {
 
 /// What both kinds of data made of images have.
 template <typename Data>
-void read_images(TomlReader& table, Data& data) {
+void read_images(TomlReader& table, Data& data, Recipe& recipe) {
   data.channels = read_channels(table);
+  if (const auto how = table.text("normalize")) {
+    if (*how != "measured") {
+      fail_user(
+          "{} is \"measured\" (the mean and deviation of the training part); those of weights go "
+          "to models.NAME.normalize",
+          table.where("normalize"));
+    }
+    recipe.measure_normalization = true;
+  }
   table.read("validation", data.validation, 0, 0.9);
   table.read("test", data.test, 0, 0.9);
   read_augment(table, data.augment);
+  if (table.has("seed")) {
+    int64_t seed = 0;
+    table.read("seed", seed, 0, INT64_MAX);
+    data.seed = static_cast<uint64_t>(seed);
+  }
 }
 
-ClassificationData classification(TomlReader& table, const std::filesystem::path& base) {
+/// fold = [1, 5]: the first of five.
+std::optional<std::pair<int64_t, int64_t>> read_fold(TomlReader& table) {
+  const auto fold = table.integers("fold");
+  if (!fold) return std::nullopt;
+  if (fold->size() != 2 || (*fold)[1] < 2 || (*fold)[1] > 1000 || (*fold)[0] < 1 ||
+      (*fold)[0] > (*fold)[1]) {
+    fail_user("{} is [WHICH, OF], such as [1, 5] for the first of five folds", table.where("fold"));
+  }
+  return std::pair((*fold)[0] - 1, (*fold)[1]);
+}
+
+ClassificationData classification(TomlReader& table, const std::filesystem::path& base,
+                                  Recipe& recipe) {
   ClassificationData data;
   data.idx = read_path(table, "idx", base);
   data.folder = read_path(table, "folder", base);
+  data.csv = read_path(table, "csv", base);
+  data.fold = read_fold(table);
   data.size = read_size(table, "size");
-  read_images(table, data);
+  read_images(table, data, recipe);
   table.read("limit", data.limit, 0, int64_t{1} << 40);
-  if (data.idx.empty() == data.folder.empty()) {
-    fail_user("{} needs either idx or folder", table.where());
-  }
-  for (const char* key : {"size", "channels", "test"}) {
+  const int sources =
+      (data.idx.empty() ? 0 : 1) + (data.folder.empty() ? 0 : 1) + (data.csv.empty() ? 0 : 1);
+  if (sources != 1) fail_user("{} needs one of idx, folder and csv", table.where());
+  for (const char* key : {"size", "channels", "test", "fold"}) {
     if (data.idx.empty() || !table.has(key)) continue;
-    fail_user("{} goes with folder; IDX files say their size and bring a test part",
+    fail_user("{} goes with folder or csv; IDX files say their size and bring a test part",
               table.where(key));
   }
   return data;
 }
 
-SegmentationData segmentation(TomlReader& table, const std::filesystem::path& base) {
+/// A number or "#rrggbb".
+Mark read_mark(TomlReader& table, const std::string& key) {
+  try {
+    if (table.is_integer(key)) return *table.integer(key);
+    return parse_color(*table.text(key));
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with(table.where(key))) throw;
+    throw placed(error, table.where(key));
+  }
+}
+
+/// What stands in masks: classes = { NAME = NUMBER or "#rrggbb", … }, or ["NAME", …] with a folder
+/// of masks each.
+MaskMeaning read_meaning(TomlReader& table) {
+  MaskMeaning meaning;
+  if (table.is_table("classes")) {
+    auto classes = table.table("classes");
+    for (const auto& name : classes->keys_in_order()) {
+      meaning.classes.push_back({name, read_mark(*classes, name)});
+    }
+    if (meaning.classes.size() < 2) {
+      fail_user("{} needs two classes at least, the background among them", table.where("classes"));
+    }
+  } else if (const auto names = table.texts("classes")) {
+    for (const auto& name : *names) meaning.classes.push_back({name, std::nullopt});
+  }
+  if (table.has("ignore")) meaning.ignore = read_mark(table, "ignore");
+  if (table.has("threshold")) {
+    int64_t threshold = 0;
+    table.read("threshold", threshold, 1, 65535);
+    meaning.threshold = threshold;
+  }
+  table.read("instances", meaning.instances);
+  try {
+    check(meaning);
+  } catch (const Error& error) {
+    throw placed(error, table.where());
+  }
+  return meaning;
+}
+
+SegmentationData segmentation(TomlReader& table, const std::filesystem::path& base,
+                              Recipe& recipe) {
   SegmentationData data;
   data.images = read_path(table, "images", base);
   data.masks = read_path(table, "masks", base);
+  data.annotations = read_path(table, "annotations", base);
+  data.meaning = read_meaning(table);
   data.index = read_path(table, "index", base);
   data.crop = read_size(table, "crop");
-  read_images(table, data);
-  if (data.images.empty() || data.masks.empty()) {
-    fail_user("{} needs images and masks, two folders", table.where());
+  read_images(table, data, recipe);
+  if (data.images.empty() || data.masks.empty() == data.annotations.empty()) {
+    fail_user("{} needs images, a folder, and masks, another one, or annotations, a COCO file",
+              table.where());
+  }
+  if (!data.annotations.empty() && table.has("classes")) {
+    fail_user("{}: the classes are those of data.annotations", table.where("classes"));
   }
   return data;
 }
@@ -150,6 +226,68 @@ void read_schedule(TomlReader& parent, ScheduleOptions& s) {
   table->finish();
 }
 
+/// One term: dice = 1, or focal = { weight = 1, gamma = 2 }.
+LossTerm read_term(TomlReader& loss, const std::string& kind) {
+  LossTerm term{.kind = kind};
+  if (!loss.is_table(kind)) {
+    loss.read(kind, term.weight, 0, 1000);
+    return term;
+  }
+  auto table = loss.table(kind);
+  table->read("weight", term.weight, 0, 1000);
+  if (kind == "focal") table->read("gamma", term.gamma, 0, 100);
+  if (kind == "tversky") {
+    table->read("alpha", term.alpha, 0, 100);
+    table->read("beta", term.beta, 0, 100);
+  }
+  if (kind == "huber") table->read("delta", term.delta, 1e-12, 1e12);
+  table->finish();
+  return term;
+}
+
+/// The terms that are given, and those of the task that are not named: { focal = 1, dice = 0 }.
+void read_loss(TomlReader& loss, Recipe& recipe) {
+  const bool numbers = std::holds_alternative<ForecastingData>(recipe.data);
+  const bool masks = std::holds_alternative<SegmentationData>(recipe.data);
+  const auto kinds = numbers ? number_loss_kinds() : class_loss_kinds();
+  const auto others = numbers ? class_loss_kinds() : number_loss_kinds();
+  for (const auto& key : loss.keys()) {
+    if (std::find(others.begin(), others.end(), key) == others.end()) continue;
+    fail_user("{} is a loss of {}; here these are known: {}", loss.where(key),
+              numbers ? "classes" : "numbers", join(kinds, ", "));
+  }
+  const bool any =
+      std::any_of(kinds.begin(), kinds.end(), [&](const auto& kind) { return loss.has(kind); });
+  for (const auto& kind : kinds) {
+    // cross_entropy stays beside others unless it is set to 0; so does dice of masks.
+    const bool usual = kind == "cross_entropy" || (masks && kind == "dice");
+    if (loss.has(kind)) {
+      recipe.loss.terms.push_back(read_term(loss, kind));
+    } else if (any && usual && !numbers) {
+      recipe.loss.terms.push_back({.kind = kind});
+    }
+  }
+  if (any && std::all_of(recipe.loss.terms.begin(), recipe.loss.terms.end(),
+                         [](const LossTerm& term) { return term.weight == 0; })) {
+    fail_user("{}: no term has a weight", loss.where());
+  }
+  if (numbers) return loss.finish();
+  loss.read("label_smoothing", recipe.loss.label_smoothing, 0, 0.99);
+  if (loss.is_table("class_weights")) {
+    auto weights = loss.table("class_weights");
+    for (const auto& name : weights->keys()) {
+      weights->read(name, recipe.class_weights[name], 0, 1e6);
+    }
+  } else if (const auto how = loss.text("class_weights")) {
+    if (*how != "frequency") {
+      fail_user("{} is \"frequency\" (every class counts alike) or {{ CLASS = WEIGHT, … }}",
+                loss.where("class_weights"));
+    }
+    recipe.weigh_classes = true;
+  }
+  loss.finish();
+}
+
 }  // namespace
 
 std::filesystem::path recipe_path(const std::string& text, const std::filesystem::path& base,
@@ -179,9 +317,9 @@ void read_data(TomlReader table, const std::filesystem::path& base, Recipe& reci
   const std::string tasks = "classification, segmentation, forecasting";
   if (!task) fail_user("{}: data.task is missing; it is one of {}", table.where(), tasks);
   if (*task == "classification") {
-    recipe.data = classification(table, base);
+    recipe.data = classification(table, base, recipe);
   } else if (*task == "segmentation") {
-    recipe.data = segmentation(table, base);
+    recipe.data = segmentation(table, base, recipe);
   } else if (*task == "forecasting") {
     recipe.data = forecasting(table, base, recipe);
   } else {
@@ -202,21 +340,8 @@ void read_train(TomlReader table, const std::filesystem::path& base, Recipe& rec
   o.threads = static_cast<int>(threads);
   read_optimizer(table, o.optimizer);
   read_schedule(table, o.schedule);
-  if (auto loss = table.table("loss")) {
-    const bool classes = std::holds_alternative<ClassificationData>(recipe.data);
-    const bool masks = std::holds_alternative<SegmentationData>(recipe.data);
-    for (const auto& [key, fits] : {std::pair("label_smoothing", classes), {"dice", masks}}) {
-      if (loss->has(key) && !fits) {
-        fail_user(
-            "{} is of another task: label_smoothing goes with classification, dice with "
-            "segmentation",
-            loss->where(key));
-      }
-    }
-    loss->read("label_smoothing", recipe.label_smoothing, 0, 0.99);
-    loss->read("dice", recipe.dice, 0, 1000);
-    loss->finish();
-  }
+  if (auto loss = table.table("loss")) read_loss(*loss, recipe);
+  table.read("monitor", o.monitor);
   table.read("clip", o.clip, 0, 1e30);
   table.read("precision", o.precision);
   table.read("channels_last", o.channels_last);

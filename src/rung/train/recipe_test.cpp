@@ -183,5 +183,74 @@ TEST_F(RecipeTest, FilesOfOtherKindsAndSizesGoToTheFunctionThatOpensThem) {
             std::string::npos);
 }
 
+TEST_F(RecipeTest, ClassesKeepTheOrderOfTheFile) {
+  const auto meaning = [&](const std::string& keys) {
+    return std::get<SegmentationData>(load(replaced("crop = [16, 24]\n", keys)).data).meaning;
+  };
+  const MaskMeaning numbers = meaning("classes = { zebra = 3, ape = 0 }\nignore = 9\n");
+  ASSERT_EQ(numbers.classes.size(), 2u);
+  EXPECT_EQ(numbers.classes[0].name, "zebra");
+  EXPECT_EQ(std::get<int64_t>(*numbers.classes[1].mark), 0);
+  EXPECT_EQ(std::get<int64_t>(*numbers.ignore), 9);
+  const MaskMeaning colors = meaning("classes = { b = '#000000', a = '#00ff00' }\n");
+  EXPECT_EQ(std::get<Color>(*colors.classes[1].mark), (Color{0, 255, 0}));
+  EXPECT_TRUE(meaning("classes = ['b', 'a']\n").in_folders());
+  EXPECT_EQ(*meaning("threshold = 100\n").threshold, 100);
+}
+
+TEST_F(RecipeTest, LossesKeepTheTasksOwnTermsUnlessTheyAreSetToZero) {
+  const auto loss = [&](const std::string& keys) {
+    return load(replaced("epochs = 3\n", "epochs = 3\nloss = " + keys + "\n")).loss;
+  };
+  EXPECT_TRUE(loss("{ label_smoothing = 0.1 }").terms.empty());
+  const LossOptions options = loss("{ dice = 0, focal = { weight = 0.5, gamma = 3 } }");
+  ASSERT_EQ(options.terms.size(), 3u);  // by name: cross_entropy, dice, focal
+  EXPECT_EQ(options.terms[0].weight, 1);
+  EXPECT_EQ(options.terms[1].weight, 0);
+  EXPECT_EQ(options.terms[2].gamma, 3);
+  EXPECT_TRUE(load(replaced("epochs = 3\n", "epochs = 3\nloss = { class_weights = 'frequency' }\n"))
+                  .weigh_classes);
+}
+
+TEST_F(RecipeTest, PartsFollowTheSeedOfTheRunUnlessTheyHaveTheirOwn) {
+  const auto seed = [&](const std::vector<std::string>& sets) {
+    return std::get<SegmentationData>(load(kUnet, sets).data).seed;
+  };
+  EXPECT_EQ(seed({}), 0u);
+  EXPECT_EQ(seed({"train.seed=7"}), 7u);
+  EXPECT_EQ(seed({"train.seed=7", "data.seed=2"}), 2u);
+}
+
+TEST_F(RecipeTest, PretrainedWeightsBringTheirNormalizationAndMeetANewHead) {
+  Model trained = zoo("resnet18", {{"classes", "4"}});
+  draw_missing(trained, 3);
+  std::filesystem::create_directories(folder_ / "weights");
+  save_safetensors(folder_ / "weights/model.safetensors",
+                   {.tensors = trained.weights, .metadata = {}});
+  write_file(folder_ / "weights/config.json",
+             R"({"architecture": "resnet18", "pretrained_cfg": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}})");
+  const std::string text =
+      "[models.net]\nzoo = 'resnet18'\nsettings = { classes = 4 }\nweights = 'weights'\n"
+      "[data]\ntask = 'classification'\nfolder = 'f'\n";
+  const Recipe whole = load(text);
+  EXPECT_TRUE(whole.plan.apply().graph.find("normalize.shift"));
+  EXPECT_EQ(whole.notes.size(), 1u);
+  EXPECT_EQ(whole.plan.apply().weights.size(), trained.weights.size());
+  const Recipe other = load(text, {"models.net.head=6"});
+  const Graph& graph = other.plan.apply().graph;
+  EXPECT_EQ(graph.type(graph.outputs()[0].value).shape, (Shape{1, 6}));
+  ASSERT_EQ(other.notes.size(), 2u);
+  EXPECT_NE(other.notes[0].find("drawn        fc.weight"), std::string::npos) << other.notes[0];
+  EXPECT_FALSE(other.plan.apply().weights.contains("fc.weight"));
+  EXPECT_NE(error(text, {"models.net.settings.classes=6"}).find("2 of the wrong shape"),
+            std::string::npos);
+  EXPECT_NE(load(text, {"models.net.settings.classes=6", "models.net.partial=true"})
+                .notes[0]
+                .find("2 of the wrong shape"),
+            std::string::npos);
+  EXPECT_NE(error(text, {"models.net.head=\"old\""}).find("it is \"new\", or a number"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace rung

@@ -5,12 +5,17 @@
 
 #include "rung/train/augment.h"
 #include "rung/train/dataset.h"
+#include "rung/train/mask_classes.h"
 
 namespace rung {
 
 struct SegmentationData {
   std::filesystem::path images = {};
-  std::filesystem::path masks = {};  ///< the mask of images/NAME.png is masks/NAME.png (or .jpg)
+  /// The mask of images/NAME.png is masks/NAME.png (or .jpg); where the classes have no marks, it
+  /// is masks/CLASS/NAME.png for each class, and missing where the class is not in the image.
+  std::filesystem::path masks = {};
+  std::filesystem::path annotations = {};  ///< or a COCO file, which brings the classes
+  MaskMeaning meaning = {};
   /// CSV with columns id (NAME) and split (train, val, test); missing: parts are drawn.
   std::filesystem::path index = {};
   /// Height and width of the training crops, drawn at random; missing: whole images. An image that
@@ -23,8 +28,9 @@ struct SegmentationData {
   uint64_t seed = 0;  ///< draws the parts
 };
 
-/// Images and masks of the foreground (above half of the range). Throws a user error that names the
-/// file: an image without a mask, a mask of another size, a broken file, an unknown split or id.
+/// Images and their masks. Throws a user error that names the file: an image without a mask, a mask
+/// of another size, a broken file, a mask that does not mean what `meaning` says, an unknown split
+/// or id; masks in which nothing, or nothing but one class, is marked.
 OpenedData open_segmentation(const SegmentationData& options);
 
 }  // namespace rung

@@ -1,68 +1,117 @@
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "rung/base/error.h"
 #include "rung/ops/eager.h"
+#include "rung/train/confusion.h"
 #include "rung/train/task.h"
 
 namespace rung {
 namespace {
 
-/// The output at the mask's size.
-at::Tensor sized(const at::Tensor& output, const at::Tensor& mask) {
-  const at::Tensor x = output.to(at::kFloat);
-  if (x.size(2) == mask.size(2) && x.size(3) == mask.size(3)) return x;
-  return at::upsample_bilinear2d(x, mask.sizes().slice(2), /*align_corners=*/false);
+/// Logits at the mask's size.
+at::Tensor sized(const at::Tensor& output, OutputForm form, const at::Tensor& mask) {
+  const at::Tensor x = as_logits(output, form);
+  const auto size = mask.sizes().slice(mask.dim() - 2);
+  if (x.sizes().slice(2) == size) return x;
+  return at::upsample_bilinear2d(x, size, /*align_corners=*/false);
 }
 
-class Iou : public Score {
+/// bool [N, C, H, W] of overlapping classes, i64 [N, H, W] of exclusive ones.
+at::Tensor found_in(const at::Tensor& logits, bool exclusive) {
+  return exclusive ? logits.argmax(1) : logits.gt(0);
+}
+
+class ForegroundScore : public Score {
  public:
+  explicit ForegroundScore(OutputForm form) : confusion_({"foreground"}, false), form_(form) {}
   void add(const at::Tensor& output, const Batch& batch) override {
-    const at::Tensor found = sized(output, batch.target).gt(0), truth = batch.target.gt(0.5);
-    const at::Tensor both = (found & truth).sum({1, 2, 3}), any = (found | truth).sum({1, 2, 3});
+    const at::Tensor found = found_in(sized(output, form_, batch.target), false);
+    confusion_.add(found, batch.target);
+    const at::Tensor counted = batch.target.ge(0), truth = batch.target.gt(0.5);
+    const at::Tensor both = (found & truth & counted).sum({1, 2, 3}).cpu();
+    const at::Tensor any = ((found | truth) & counted).sum({1, 2, 3}).cpu();
     for (int64_t i = 0; i < both.size(0); ++i) {
       const auto b = both[i].item<int64_t>(), a = any[i].item<int64_t>();
-      both_ += b;
-      any_ += a;
       sum_ += a == 0 ? 1 : static_cast<double>(b) / static_cast<double>(a);
       ++images_;
     }
   }
   std::vector<double> values() const override {
-    if (images_ == 0) return {0, 0};
-    return {any_ == 0 ? 1 : static_cast<double>(both_) / static_cast<double>(any_),
-            sum_ / static_cast<double>(images_)};
+    if (images_ == 0) return {0, 0, 0, 0, 0};
+    const auto counts = confusion_.of(0);
+    return {counts.iou(), sum_ / static_cast<double>(images_), counts.dice(), counts.precision(),
+            counts.recall()};
   }
+  nlohmann::json details() const override { return confusion_.to_json(); }
 
  private:
-  int64_t both_ = 0, any_ = 0, images_ = 0;
+  Confusion confusion_;
+  OutputForm form_;
+  int64_t images_ = 0;
   double sum_ = 0;
+};
+
+class ClassesScore : public Score {
+ public:
+  explicit ClassesScore(const SegmentationTask& options)
+      : confusion_(options.classes, !options.overlapping), options_(options) {}
+  void add(const at::Tensor& output, const Batch& batch) override {
+    confusion_.add(found_in(sized(output, options_.form, batch.target), !options_.overlapping),
+                   batch.target);
+  }
+  std::vector<double> values() const override {
+    using C = Confusion::Counts;
+    return {confusion_.mean(&C::iou), confusion_.mean(&C::dice), confusion_.mean(&C::precision),
+            confusion_.mean(&C::recall), confusion_.accuracy()};
+  }
+  nlohmann::json details() const override { return confusion_.to_json(); }
+
+ private:
+  Confusion confusion_;
+  SegmentationTask options_;
 };
 
 class Segmentation : public Task {
  public:
-  explicit Segmentation(const SegmentationTask& options) : options_(options) {}
+  explicit Segmentation(const SegmentationTask& options) : options_(options) {
+    if (options_.loss.terms.empty()) {
+      options_.loss.terms = {{.kind = "cross_entropy"}, {.kind = "dice"}};
+    }
+  }
   std::string name() const override { return "segmentation"; }
 
   void check(const at::Tensor& output, const Batch& batch) const override {
-    if (output.dim() == 4 && output.size(0) == batch.target.size(0) && output.size(1) == 1) return;
+    const auto channels = static_cast<int64_t>(std::max<size_t>(options_.classes.size(), 1));
+    if (output.dim() == 4 && output.size(0) == batch.target.size(0) && output.size(1) == channels &&
+        output.is_floating_point()) {
+      return;
+    }
     fail_user(
-        "segmentation of the foreground needs an output f32[{}, 1, H, W], and the network "
-        "gives {}; a head with one channel is needed (classes = 1)",
-        batch.target.size(0), type_text(output));
+        "segmentation of {} needs an output f32[{}, {}, H, W], and the network gives {}; a head "
+        "with {} is needed (classes = {})",
+        options_.classes.empty() ? "the foreground" : fmt::format("{} classes", channels),
+        batch.target.size(0), channels, type_text(output),
+        channels == 1 ? "one channel" : fmt::format("{} channels", channels), channels);
   }
   at::Tensor loss(const at::Tensor& output, const Batch& batch) const override {
-    const at::Tensor x = sized(output, batch.target), &truth = batch.target;
-    const at::Tensor entropy = at::binary_cross_entropy_with_logits(x, truth);
-    if (options_.dice == 0) return entropy;
-    const at::Tensor p = x.sigmoid();
-    const at::Tensor dice =
-        (2 * (p * truth).sum({1, 2, 3}) + 1) / (p.sum({1, 2, 3}) + truth.sum({1, 2, 3}) + 1);
-    return entropy + options_.dice * (1 - dice).mean();
+    return class_loss(options_.loss, {sized(output, options_.form, batch.target), batch.target});
   }
-  std::vector<Metric> metrics() const override { return {{"iou", true}, {"iou_mean", true}}; }
-  std::unique_ptr<Score> score() const override { return std::make_unique<Iou>(); }
+  std::vector<Metric> metrics() const override {
+    if (options_.classes.empty()) {
+      return {
+          {"iou", true}, {"iou_mean", true}, {"dice", true}, {"precision", true}, {"recall", true}};
+    }
+    return {
+        {"iou", true}, {"dice", true}, {"precision", true}, {"recall", true}, {"accuracy", true}};
+  }
+  std::unique_ptr<Score> score() const override {
+    if (options_.classes.empty()) return std::make_unique<ForegroundScore>(options_.form);
+    return std::make_unique<ClassesScore>(options_);
+  }
   at::Tensor predict(const at::Tensor& output, const Batch& batch) const override {
-    return sized(output, batch.target).gt(0).to(at::kFloat);
+    const bool exclusive = !options_.classes.empty() && !options_.overlapping;
+    const at::Tensor found = found_in(sized(output, options_.form, batch.target), exclusive);
+    return (exclusive ? found.unsqueeze(1) : found).to(at::kFloat);
   }
 
  private:

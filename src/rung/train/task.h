@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "rung/train/dataset.h"
+#include "rung/train/losses.h"
 
 namespace rung {
 
@@ -20,6 +22,8 @@ class Score {
   virtual void add(const at::Tensor& output, const Batch& batch) = 0;
   /// One per metric, in their order.
   virtual std::vector<double> values() const = 0;
+  /// What is said of each class, the confusion matrix: see Confusion::to_json. Null: nothing more.
+  virtual nlohmann::json details() const { return {}; }
 };
 
 /// What a network is trained for: its loss, its metrics, and what its output means.
@@ -34,24 +38,34 @@ class Task {
   /// The first one chooses the best epoch.
   virtual std::vector<Metric> metrics() const = 0;
   virtual std::unique_ptr<Score> score() const = 0;
-  /// What the output says: probabilities of classes [N, K], foreground 0 or 1 [N, 1, H, W], or the
-  /// rows foretold [N, horizon, targets].
+  /// What the output says: probabilities of classes [N, K], masks [N, 1, H, W] of class numbers or
+  /// of a foreground, 0 or 1, masks [N, K, H, W] of overlapping classes, or the rows that come next
+  /// [N, horizon, targets].
   virtual at::Tensor predict(const at::Tensor& output, const Batch& batch) const = 0;
 };
 
 struct ClassificationTask {
   int64_t classes = 2;
-  double label_smoothing = 0;
+  std::vector<std::string> names = {};  ///< of the classes; missing: their numbers
+  bool overlapping = false;             ///< each class yes or no, instead of one of them
+  LossOptions loss = {};                ///< without terms: cross entropy
+  OutputForm form = OutputForm::kLogits;
 };
-/// Cross entropy of logits [N, classes]; accuracy.
+/// Classes of an output [N, classes]. Metrics: accuracy, and the means over classes of f1,
+/// precision and recall; f1 first where classes overlap.
 std::unique_ptr<Task> classification_task(const ClassificationTask& options);
 
 struct SegmentationTask {
-  double dice = 1;  ///< weight of the Dice term beside the cross entropy of each pixel
+  std::vector<std::string> classes = {};  ///< none: a foreground, in one channel
+  bool overlapping = false;               ///< each class yes or no, instead of one of them
+  LossOptions loss = {};                  ///< without terms: cross entropy and Dice
+  OutputForm form = OutputForm::kLogits;
 };
-/// Foreground of logits [N, 1, H, W]; a result of another size is interpolated to the mask's.
-/// `iou`: intersection over union of the foreground, over all pixels together; `iou_mean`: over
-/// images (1 where there is none and none is found).
+/// Masks of an output [N, C, H, W], C one for a foreground, else the number of classes; one of
+/// another size is interpolated to the mask's, as logits. Metrics of a foreground: `iou` over all
+/// pixels together, `iou_mean` over images (1 where there is none and none is found), dice,
+/// precision, recall; of classes: `iou`, dice, precision and recall as means over the classes that
+/// are there or were found, accuracy of pixels.
 std::unique_ptr<Task> segmentation_task(const SegmentationTask& options);
 
 struct ForecastingTask {
@@ -59,10 +73,11 @@ struct ForecastingTask {
   /// The place of each target among the inputs, or -1.
   std::vector<int64_t> places = {};
   /// Compare every step of an output [N, window + horizon, …]: step t with row t + 1 of the window,
-  /// the last `horizon` steps with the rows foretold. All targets must be inputs.
+  /// the last `horizon` steps with the rows that come next. All targets must be inputs.
   bool dense = false;
-  /// The network foretells the change from the last row (or from the row of its step, where dense).
+  /// The network predicts the change from the last row (or from the row of its step, where dense).
   bool relative = false;
+  LossOptions loss = {};  ///< without terms: mse
 };
 /// Mean squared error of the last `horizon` steps of [N, T, targets], or of a vector [N, horizon ·
 /// targets]; `mse` and `mae`, beside those of repeating the last row (`mse_repeat`, `mae_repeat`).

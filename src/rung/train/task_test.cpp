@@ -39,7 +39,7 @@ TEST(SegmentationTask, IouOverAllPixelsAndOverImages) {
 }
 
 TEST(SegmentationTask, LossFallsWithTheRightAnswerAndSizesMayDiffer) {
-  const auto task = segmentation_task({.dice = 1});
+  const auto task = segmentation_task({});
   const at::Tensor truth = at::ones({1, 1, 4, 4});
   const Batch batch{at::zeros({1, 1, 4, 4}), truth};
   EXPECT_LT(task->loss(at::full({1, 1, 4, 4}, 3.0), batch).item<double>(),
@@ -55,8 +55,43 @@ TEST(SegmentationTask, LossWithoutDiceIsTheCrossEntropy) {
   const at::Tensor x = torch::tensor({0.3f, -1.f, 2.f, 0.f}).view({1, 1, 2, 2});
   const Batch batch{x, torch::tensor({1.f, 0.f, 1.f, 0.f}).view({1, 1, 2, 2})};
   const double expected = at::binary_cross_entropy_with_logits(x, batch.target).item<double>();
-  EXPECT_EQ(segmentation_task({.dice = 0})->loss(x, batch).item<double>(), expected);
-  EXPECT_GT(segmentation_task({.dice = 1})->loss(x, batch).item<double>(), expected);
+  EXPECT_EQ(segmentation_task({.loss = {.terms = {{.kind = "cross_entropy"}}}})
+                ->loss(x, batch)
+                .item<double>(),
+            expected);
+  EXPECT_GT(segmentation_task({})->loss(x, batch).item<double>(), expected);
+}
+
+TEST(SegmentationTask, ClassesAreCountedEachByItself) {
+  const auto task = segmentation_task({.classes = {"background", "cell"}});
+  const at::Tensor truth = torch::tensor({0, 1, 1, -1}, at::kLong).view({1, 2, 2});
+  const at::Tensor output =
+      torch::tensor({1.f, 1.f, 0.f, 0.f, 0.f, 0.f, 1.f, 1.f}).view({1, 2, 2, 2});
+  const Batch batch{at::zeros({1, 1, 2, 2}), truth};
+  const auto score = task->score();
+  score->add(output, batch);
+  // background: found twice, once rightly; cell: found once, of two. The last pixel is not counted.
+  EXPECT_DOUBLE_EQ(score->values()[0], 0.5);
+  EXPECT_DOUBLE_EQ(score->values()[4], 2.0 / 3);
+  EXPECT_EQ(score->details()["classes"][1]["name"], "cell");
+  EXPECT_EQ(task->predict(output, batch).sizes(), (std::vector<int64_t>{1, 1, 2, 2}));
+  EXPECT_NE(user_error([&] {
+              task->check(at::zeros({1, 1, 2, 2}), batch);
+            }).find("segmentation of 2 classes needs an output f32[1, 2, H, W]"),
+            std::string::npos);
+}
+
+TEST(ClassificationTask, OverlappingClassesAreAYesOrNoEach) {
+  const auto task = classification_task({.classes = 2, .overlapping = true});
+  const at::Tensor output = torch::tensor({2.f, 1.f, -1.f, 3.f}).view({2, 2});
+  const Batch batch{at::zeros({2, 1}), torch::tensor({1.f, 0.f, 0.f, 1.f}).view({2, 2})};
+  EXPECT_EQ(task->loss(output, batch).item<float>(),
+            at::binary_cross_entropy_with_logits(output, batch.target).item<float>());
+  const auto score = task->score();
+  score->add(output, batch);
+  EXPECT_EQ(task->metrics()[0].name, "f1");
+  EXPECT_DOUBLE_EQ(score->values()[1], 0.75);
+  EXPECT_EQ(score->details()["classes"][0]["roc_auc"], 1.0);
 }
 
 // Window 1 2 3 (one column), then 5: repeating the last value is wrong by 2.
@@ -71,7 +106,7 @@ TEST(ForecastingTask, ErrorsBesideRepeatingTheLastValue) {
   EXPECT_EQ(score->values(), (std::vector<double>{1, 1, 4, 2}));
 }
 
-TEST(ForecastingTask, RelativeForetellsTheChange) {
+TEST(ForecastingTask, RelativePredictsTheChange) {
   const auto task = forecasting_task({.horizon = 1, .places = {0}, .relative = true});
   const at::Tensor output = torch::tensor({2.f}).view({1, 1});
   EXPECT_EQ(task->predict(output, rows()).item<float>(), 5);

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -70,6 +71,8 @@ class Trainer {
     optimizer_ = make_optimizer(net_, options_.optimizer);
     log_.task = task_.name();
     log_.metrics = task_.metrics();
+    log_.monitor = options_.monitor;
+    check_monitor();
     for (const auto& [name, weight] : net_.weights()) {
       if (is_finite(weight)) finite_.insert(name);
     }
@@ -91,6 +94,15 @@ class Trainer {
   std::filesystem::path file(const char* name) const { return run_.folder / name; }
   bool has(const std::shared_ptr<const Dataset>& part) const {
     return part != nullptr && part->size() > 0;
+  }
+
+  void check_monitor() const {
+    if (options_.monitor.empty() || options_.monitor == "loss") return;
+    std::vector<std::string> names = {"loss"};
+    for (const auto& metric : log_.metrics) names.push_back(metric.name);
+    if (std::find(names.begin(), names.end(), options_.monitor) != names.end()) return;
+    fail_user("monitor = {} is no metric of {}; it is one of {}", quoted(options_.monitor),
+              task_.name(), join(names, ", "));
   }
 
   void make_folder() const {
@@ -145,9 +157,20 @@ class Trainer {
   }
 
   void resume() {
-    log_ =
-        load_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, options_, run_.settings);
+    RestoredRun restored =
+        load_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, context());
+    log_ = std::move(restored.log);
+    for (const auto& note : restored.notes) {
+      if (run_.on_note) run_.on_note(note);
+    }
     if (log_.best_epoch > 0) best_ = load_model(file("best.rung")).weights;
+  }
+
+  RunSettings context() const {
+    return {.options = options_,
+            .settings = run_.settings,
+            .digests = run_.digests,
+            .threads = at::get_num_threads()};
   }
 
   bool exhausted() const {
@@ -225,7 +248,7 @@ class Trainer {
       seen += count;
       if (run_.on_step) report(epoch, step, steps, loss_sum, seen, *score, rate, since(start));
     }
-    return {loss_sum / static_cast<double>(seen), score->values()};
+    return {loss_sum / static_cast<double>(seen), score->values(), {}};
   }
 
   double train_step(const Batch& batch, Score& score, int64_t epoch, int64_t step) {
@@ -276,8 +299,7 @@ class Trainer {
     save_model(net_.model(), file("last.rung"));
     write_file(file("history.csv"), to_csv(log_));
     write_file(file("log.json"), to_json(log_).dump(1) + "\n");
-    save_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, log_, options_,
-                    run_.settings);
+    save_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, log_, context());
   }
 
   void finish() {
@@ -325,7 +347,8 @@ PartResult evaluate(ModuleImpl& net, const Dataset& data, const Task& task,
     score->add(output, batch);
   }
   net.train(training);
-  return {data.size() > 0 ? loss_sum / static_cast<double>(data.size()) : 0, score->values()};
+  return {data.size() > 0 ? loss_sum / static_cast<double>(data.size()) : 0, score->values(),
+          score->details()};
 }
 
 }  // namespace rung

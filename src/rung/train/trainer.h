@@ -30,7 +30,9 @@ struct TrainRun {
   /// Whatever else the run depends on (data, networks, loss): kept in the checkpoint, and a run
   /// that goes on must be given the same.
   nlohmann::json settings = nlohmann::json::object();
-  bool resume = false;  ///< goes on from the folder's checkpoint
+  std::vector<FileDigest> digests = {};  ///< of the data, kept likewise
+  bool resume = false;                   ///< goes on from the folder's checkpoint
+  std::function<void(const std::string&)> on_note = nullptr;  ///< what is odd, one line each
   std::function<void(const TrainProgress&)> on_step = nullptr;
   std::function<void(const TrainLog&)> on_epoch = nullptr;  ///< after its files are written
 };

@@ -74,7 +74,7 @@ TEST(Trainer, LearnsAndLeavesItsFiles) {
   ASSERT_TRUE(log.test);
   EXPECT_GT(log.test->metrics[0], 0.75);
   const std::string history = read_file(folder / "out/history.csv");
-  EXPECT_TRUE(history.starts_with("epoch,rate,seconds,train_loss,train_accuracy,loss,accuracy\n1,"))
+  EXPECT_TRUE(history.starts_with("epoch,rate,seconds,train_loss,train_accuracy,train_f1,"))
       << history;
   EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 31);
   // The network is left with the best epoch's weights, which best.rung holds.

@@ -87,6 +87,7 @@ struct ModuleImpl::Impl {
   explicit Impl(const Model& model)
       : graph(model.graph),
         name(model.name),
+        about(model.about),
         inputs(graph.inputs()),
         fixed(graph.size()),
         eval_norms(graph.size(), false),
@@ -171,6 +172,7 @@ struct ModuleImpl::Impl {
 
   const Graph graph;
   const std::string name;
+  const std::map<std::string, std::string> about;
   const std::vector<NodeId> inputs;
   std::vector<at::Tensor> fixed;  ///< weights and constants, by node
   std::vector<bool> eval_norms;   ///< norms without weights in frozen layers, by node
@@ -296,7 +298,7 @@ const Graph& ModuleImpl::graph() const { return impl_->graph; }
 const TensorMap& ModuleImpl::weights() const { return impl_->weights; }
 
 Model ModuleImpl::model() const {
-  Model model{.graph = impl_->graph, .name = impl_->name};
+  Model model{.graph = impl_->graph, .name = impl_->name, .about = impl_->about};
   for (const auto& [name, tensor] : impl_->weights) {
     const auto dtype = std::get<ops::Param>(impl_->graph.node(*impl_->graph.find(name)).op).dtype;
     model.weights.emplace(name, from_torch(tensor.to(to_torch(dtype))));
@@ -306,7 +308,7 @@ Model ModuleImpl::model() const {
 
 std::shared_ptr<torch::nn::Module> ModuleImpl::clone(
     const c10::optional<at::Device>& device) const {
-  Model empty{.graph = impl_->graph, .name = impl_->name};
+  Model empty{.graph = impl_->graph, .name = impl_->name, .about = impl_->about};
   for (const NodeId id : impl_->graph.params()) {
     const auto& param = *impl_->graph.op_as<ops::Param>(id);
     empty.weights.emplace(impl_->graph.node(id).name,

@@ -137,7 +137,7 @@ int64_t ir_version(int64_t opset) {
   return opset >= 21 ? 10 : opset >= 19 ? 9 : opset >= 15 ? 8 : 7;
 }
 
-void add_metadata(onnx::ModelProto& proto, const char* key, std::string value) {
+void add_metadata(onnx::ModelProto& proto, const std::string& key, std::string value) {
   auto& entry = *proto.add_metadata_props();
   entry.set_key(key);
   entry.set_value(std::move(value));
@@ -259,6 +259,9 @@ OnnxExportReport save_onnx(const Model& model, const std::filesystem::path& path
   add_metadata(proto, onnx_metadata::kDigest, onnx_digest(proto.graph()));
   if (!exported.packed.empty()) {
     add_metadata(proto, onnx_metadata::kPacked, std::move(exported.packed));
+  }
+  for (const auto& [key, value] : model.about) {
+    add_metadata(proto, std::string(Model::kAbout) + key, value);
   }
   constexpr size_t kLargest = 2'000'000'000;  // protobuf ends at 2^31
   if (options.external_data || proto.ByteSizeLong() > kLargest) {

@@ -392,11 +392,26 @@ std::string OnnxReport::text() const {
   return table.text();
 }
 
+namespace {
+
+std::map<std::string, std::string> about_of(const onnx::ModelProto& proto) {
+  std::map<std::string, std::string> about;
+  for (const auto& entry : proto.metadata_props()) {
+    if (entry.key().starts_with(Model::kAbout)) {
+      about.emplace(entry.key().substr(Model::kAbout.size()), entry.value());
+    }
+  }
+  return about;
+}
+
+}  // namespace
+
 Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options, OnnxReport* report) {
   try {
     OnnxReport own;
     OnnxReport& result = report == nullptr ? own : *report;
     OnnxFile file = read_onnx(path);
+    auto about = about_of(*file.proto);
     if (auto model = options.ignore_metadata ? std::nullopt : restore_onnx(file)) {
       result = {.operators = {}, .restored = true};
       if (!options.numbers.empty()) {
@@ -407,9 +422,12 @@ Model load_onnx(const std::filesystem::path& path, const OnnxOptions& options, O
       }
       model->graph = resize_inputs(model->graph, options.shapes);
       model->graph = with_input_roles(model->graph, options.roles);
+      model->about = std::move(about);
       return std::move(*model);
     }
-    return Loader(std::move(file), options).load(result);
+    Model model = Loader(std::move(file), options).load(result);
+    model.about = std::move(about);
+    return model;
   } catch (const Error& error) {
     const std::string text = error.what();
     if (text.find(path.string()) != std::string::npos) throw;

@@ -1,0 +1,103 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "rung/base/error.h"
+#include "rung/base/file.h"
+#include "rung/base/text.h"
+#include "rung/cli/open_model.h"
+#include "rung/cli/task_report.h"
+#include "rung/cli/verbs.h"
+#include "rung/exec/eager/device.h"
+#include "rung/train/recipe.h"
+#include "rung/train/trainer.h"
+
+namespace rung::cli {
+namespace {
+
+struct EvaluateCommand {
+  std::string recipe;
+  std::vector<std::string> settings;
+  std::string network;
+  std::string part = "test";
+  std::string json;
+};
+
+const Dataset& part_of(const OpenedData& data, const std::string& part) {
+  const auto& chosen = part == "test"         ? data.parts.test
+                       : part == "validation" ? data.parts.validation
+                                              : data.parts.train;
+  if (chosen->size() == 0) {
+    fail_user("--part {}: the data have no such part; {}", part, data.text);
+  }
+  return *chosen;
+}
+
+void check(const EvaluateCommand& command) {
+  const std::vector<std::string> parts = {"train", "validation", "test"};
+  if (std::find(parts.begin(), parts.end(), command.part) == parts.end()) {
+    fail_user("--part {}: it is one of {}", quoted(command.part), join(parts, ", "));
+  }
+  if (!command.json.empty()) check_writable(command.json);
+}
+
+void run_evaluate(const EvaluateCommand& command) {
+  check(command);
+  Recipe recipe = load_recipe(command.recipe, command.settings, open_file);
+  const std::filesystem::path file =
+      command.network.empty() ? recipe.out / "best.rung" : std::filesystem::path(command.network);
+  if (command.network.empty() && !path_exists(file)) {
+    fail_user(
+        "there is no {}: the recipe was not trained; --network FILE evaluates another network",
+        file.string());
+  }
+  const Model model = open_file(file, {});
+  const OpenedData data = open_data(recipe);
+  const auto task = make_task(recipe, data, model.graph);
+  Module net(model);
+  net->to(find_device(recipe.train.device));
+  const Dataset& part = part_of(data, command.part);
+  const PartResult result = evaluate(*net, part, *task, recipe.train);
+  std::printf("%s of %s on %lld samples (%s)\n", task->name().c_str(), file.string().c_str(),
+              static_cast<long long>(part.size()), command.part.c_str());
+  std::printf("loss %.4f", result.loss);
+  nlohmann::json out = {{"network", file.string()},
+                        {"part", command.part},
+                        {"samples", part.size()},
+                        {"loss", result.loss}};
+  for (size_t i = 0; i < result.metrics.size(); ++i) {
+    const std::string name = task->metrics()[i].name;
+    std::printf("  %s %.4f", name.c_str(), result.metrics[i]);
+    out["metrics"][name] = result.metrics[i];
+  }
+  std::printf("\n%s%s", class_table(result.details).c_str(),
+              confusion_table(result.details).c_str());
+  if (!result.details.is_null()) out["details"] = result.details;
+  if (!command.json.empty()) write_file(command.json, out.dump(1) + "\n");
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto* verb = app.add_subcommand("evaluate", "Measures a network on a part of a recipe's data");
+  const auto command = std::make_shared<EvaluateCommand>();
+  verb->add_option("RECIPE", command->recipe, "The recipe whose data, task and network are meant")
+      ->required();
+  verb->add_option("--network", command->network,
+                   "Another network than the recipe's trained one (best.rung in its folder of "
+                   "results): .rung, .onnx, .pt or .pt2")
+      ->type_name("FILE");
+  verb->add_option("--part", command->part, "train, validation or test")->capture_default_str();
+  verb->add_option("--set", command->settings, "Changes a key of the recipe")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  verb->add_option("--json", command->json, "Writes everything here too")->type_name("FILE");
+  verb->footer(
+      "Examples:\n"
+      "  rung evaluate unet.toml\n"
+      "  rung evaluate unet.toml --part validation --json unet.json\n"
+      "  rung evaluate unet.toml --network other.onnx");
+  verb->callback([command] { run_evaluate(*command); });
+}
+
+}  // namespace rung::cli

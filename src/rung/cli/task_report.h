@@ -1,0 +1,15 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace rung::cli {
+
+// What Score::details says, as tables; empty where there is but one class.
+
+/// A row per class: IoU, Dice (F1), precision, recall.
+std::string class_table(const nlohmann::json& details);
+/// A row per class: how often it was taken for each. Empty beyond 20 classes.
+std::string confusion_table(const nlohmann::json& details);
+
+}  // namespace rung::cli
