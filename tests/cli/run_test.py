@@ -134,7 +134,7 @@ class Run(CommandTest):
         photo, picture = self.folder / "in.png", self.folder / "out.png"
         photo.write_bytes(white_png(5, 3))
         network = ["zoo:decoder", "--set", "in=3", "--set", "levels=1", "--set", "width=2", "--set", "size=4"]
-        self.prints(*network, "--input", photo, "-o", picture)
+        self.prints(*network, "--input", photo, "-o", picture, "--as", "range")
         data = picture.read_bytes()
         self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
         self.assertEqual(struct.unpack(">II", data[16:24]), (10, 6))

@@ -371,12 +371,15 @@ std::vector<Output> choose_outputs(const Graph& old, const JoinSpec& spec, const
   return outputs;
 }
 
+// The network of a tap, which may be the network itself: "enc/layer1", "enc", "enc@in".
+std::string network_of(const std::string& tap) { return tap.substr(0, tap.find_first_of("/@")); }
+
 // The networks that skips end in which are not in `part`.
 std::set<std::string> models_of_lost(const Graph& whole, const Graph& part) {
   std::set<std::string> here, models;
   for (const SkipNote& note : part.skips()) here.insert(note.name);
   for (const SkipNote& note : whole.skips()) {
-    if (!here.contains(note.name)) models.emplace(model_of(note.to));
+    if (!here.contains(note.name)) models.insert(network_of(note.to));
   }
   return models;
 }
@@ -386,7 +389,7 @@ std::set<std::string> models_of_lost(const Graph& whole, const Graph& part) {
 Graph joined_graph(const Graph& old, const JoinSpec& spec, Planner& planner,
                    std::vector<std::string>& left_out) {
   std::set<std::string> backbones;
-  for (const Wire& wire : spec.wires) backbones.emplace(model_of(wire.from));
+  for (const Wire& wire : spec.wires) backbones.insert(network_of(wire.from));
   const auto choose = [&] { return choose_outputs(old, spec, planner, backbones, left_out); };
   auto outputs = choose();
   const Graph whole = planner.take_graph();

@@ -512,6 +512,9 @@ TEST(Plan, ABackbonesOwnOutputGoes) {
   const JoinPlan skipped = models().skip({.from = "a/conv1", .to = "a/conv3"}).plan();
   EXPECT_EQ(skipped.apply().graph.outputs()[0].name, "a/y");
   EXPECT_EQ(skipped.apply().graph.skips().size(), 1u);
+  // The network itself is a tap, too.
+  const JoinPlan whole = join({chain().named("a"), sequence().named("b")}).wire("a", "b/x").plan();
+  EXPECT_EQ(whole.left_out(), std::vector<std::string>{"a/y"});
 }
 
 }  // namespace
