@@ -1,14 +1,18 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
+#include "rung/base/cores.h"
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/cli/open_model.h"
+#include "rung/cli/task_facts.h"
 #include "rung/cli/task_report.h"
 #include "rung/cli/verbs.h"
 #include "rung/exec/eager/device.h"
+#include "rung/train/checkpoint.h"
 #include "rung/train/recipe.h"
 #include "rung/train/trainer.h"
 
@@ -41,6 +45,29 @@ void check(const EvaluateCommand& command) {
   if (!command.json.empty()) check_writable(command.json);
 }
 
+/// Refuses classes other than those that the network was trained for: its channels mean those.
+void check_meaning(const Model& model, const OpenedData& data, const std::string& file) {
+  const TaskFacts facts = task_facts(model);
+  if (facts.classes.empty() || data.names.empty() || facts.classes == data.names) return;
+  fail_user(
+      "the classes of the data are not those of {}\n  data     {}\n  network  {}\n"
+      "  rule    a channel means the class that it was trained for, in that order",
+      file, join(data.names, ", "), join(facts.classes, ", "));
+}
+
+/// Says where the parts may not be those of the training.
+void note_other_run(const Recipe& recipe, const OpenedData& data) {
+  const auto checkpoint = recipe.out / "checkpoint.safetensors";
+  if (!path_exists(checkpoint)) return;
+  const std::string why = differs_from_run(
+      checkpoint, {.options = recipe.train, .settings = recipe.settings, .digests = data.digests});
+  if (why.empty()) return;
+  std::printf(
+      "note: data or settings are not those of the training, so this part may hold samples "
+      "that were trained on:\n%s\n",
+      why.c_str());
+}
+
 void run_evaluate(const EvaluateCommand& command) {
   check(command);
   Recipe recipe = load_recipe(command.recipe, command.settings, open_file);
@@ -53,6 +80,9 @@ void run_evaluate(const EvaluateCommand& command) {
   }
   const Model model = open_file(file, {});
   const OpenedData data = open_data(recipe);
+  check_meaning(model, data, file.string());
+  if (command.network.empty()) note_other_run(recipe, data);
+  at::set_num_threads(recipe.train.threads > 0 ? recipe.train.threads : usable_cores());
   const auto task = make_task(recipe, data, model.graph);
   Module net(model);
   net->to(find_device(recipe.train.device));

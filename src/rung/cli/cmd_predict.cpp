@@ -14,13 +14,13 @@
 #include "rung/cli/open_model.h"
 #include "rung/cli/program_options.h"
 #include "rung/cli/result_picture.h"
+#include "rung/cli/task_facts.h"
 #include "rung/cli/verbs.h"
 #include "rung/exec/eager/convert.h"
 #include "rung/exec/eager/device.h"
 #include "rung/exec/eager/module.h"
 #include "rung/exec/eager/tiled.h"
 #include "rung/io/image.h"
-#include "rung/io/json.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/join/pointwise.h"
 #include "rung/train/image_store.h"
@@ -76,15 +76,20 @@ class Predictor {
           command.model, to_string(input));
     }
     output_ = graph.outputs()[0].value;
+    const size_t rank = graph.type(output_).rank();
+    if (rank != 2 && rank != 4) {
+      fail_user(
+          "rung predict writes maps [N, C, H, W] and classes [N, K], and the output of {} is {}\n"
+          "  fix     rung run writes outputs of any kind",
+          command.model, to_string(graph.type(output_)));
+    }
     form_ = output_form(graph, output_);
     picture_ = picture_form(model_, output_, command.as);
-    if (const auto about = model_.about.find("task"); about != model_.about.end()) {
-      const auto task = parse_json(about->second, "what the network says of its task");
-      names_ = task.value("classes", std::vector<std::string>());
-      overlapping_ = task.value("overlapping", false);
-    }
+    facts_ = task_facts(model_);
   }
 
+  /// What the network was trained at, where pictures were brought to one size.
+  std::optional<std::pair<int64_t, int64_t>> size() const { return facts_.size; }
   int channels() const { return static_cast<int>(channels_); }
   /// How many classes a row of the table names.
   int64_t shown_classes() const {
@@ -123,10 +128,10 @@ class Predictor {
   /// Numbers as they come, or probabilities where the task is known.
   Tensor numbers_of(const at::Tensor& map) const {
     const at::Tensor logits = as_logits(map.unsqueeze(0), form_);
-    const bool known = model_.about.contains("task");
-    const at::Tensor said = !known                             ? map.unsqueeze(0)
-                            : map.size(0) == 1 || overlapping_ ? logits.sigmoid()
-                                                               : logits.softmax(1);
+    const bool known = !facts_.task.empty();
+    const at::Tensor said = !known                                   ? map.unsqueeze(0)
+                            : map.size(0) == 1 || facts_.overlapping ? logits.sigmoid()
+                                                                     : logits.softmax(1);
     return from_torch(said.contiguous());
   }
   Tensor picture_of(const at::Tensor& map, const std::string& what) const {
@@ -137,14 +142,15 @@ class Predictor {
   std::string classes_of(const at::Tensor& picture) {
     const at::Tensor y = run(picture.to(at::kFloat).div(255).unsqueeze(0)).flatten(1);
     const at::Tensor logits = as_logits(y, form_);
-    const at::Tensor p = (overlapping_ ? logits.sigmoid() : logits.softmax(1))[0];
+    const bool each = facts_.overlapping || form_ == OutputForm::kSigmoid || logits.size(1) == 1;
+    const at::Tensor p = (each ? logits.sigmoid() : logits.softmax(1))[0];
     const auto [values, places] = p.topk(std::min(command_.top, p.size(0)));
     std::vector<std::string> cells;
     for (int64_t i = 0; i < values.size(0); ++i) {
       const auto c = static_cast<size_t>(places[i].item<int64_t>());
-      cells.push_back(fmt::format("{},{:.4f}",
-                                  cell_of(c < names_.size() ? names_[c] : std::to_string(c)),
-                                  values[i].item<double>()));
+      cells.push_back(fmt::format(
+          "{},{:.4f}", cell_of(c < facts_.classes.size() ? facts_.classes[c] : std::to_string(c)),
+          values[i].item<double>()));
     }
     return join(cells, ",");
   }
@@ -157,8 +163,8 @@ class Predictor {
   Value output_;
   OutputForm form_ = OutputForm::kLogits;
   PictureForm picture_;
-  std::vector<std::string> names_;
-  bool overlapping_ = false, last_ = false;
+  TaskFacts facts_;
+  bool last_ = false;
   int64_t channels_ = 0;
 };
 
@@ -179,14 +185,26 @@ std::vector<fs::path> pictures_of(const std::vector<std::string>& arguments) {
       fail_user("there is no file or folder {}", argument);
     }
   }
-  std::map<std::string, fs::path> names;
-  for (const auto& file : out) {
-    const auto [at, is_new] = names.emplace(file.stem().string(), file);
-    if (is_new) continue;
-    fail_user("{} and {} would be written to one file; run them into folders of their own",
-              at->second.string(), file.string());
-  }
   return out;
+}
+
+/// Refuses maps that would be written over each other, or over a picture that is read.
+void check_outputs(const std::vector<fs::path>& pictures, const Predictor& predictor,
+                   const PredictCommand& command) {
+  if (!predictor.is_map()) return;
+  std::map<std::string, fs::path> names;
+  for (const auto& picture : pictures) {
+    const auto [at, is_new] = names.emplace(picture.stem().string(), picture);
+    if (!is_new) {
+      fail_user("{} and {} would be written to one file; run them into folders of their own",
+                at->second.string(), picture.string());
+    }
+    const fs::path to = fs::path(command.output) / (picture.stem().string() + ".png");
+    std::error_code error;
+    if (!fs::equivalent(to, picture, error)) continue;
+    fail_user("-o {}: the map of {} would be written over it; give another folder",
+              quoted(command.output), picture.string());
+  }
 }
 
 void show_progress(size_t done, size_t all) {
@@ -210,13 +228,14 @@ void run_predict(const PredictCommand& command) {
   if (predictor.is_map() && command.output.empty()) {
     fail_user("the network makes maps; -o FOLDER says where their pictures go");
   }
+  check_outputs(pictures, predictor, command);
   if (!command.output.empty()) {
     std::error_code error;
     fs::create_directories(command.output, error);
     check_writable(fs::path(command.output) / "predictions.csv");
   }
   std::string table;
-  const ImageStore::Read read = picture_reader(predictor.channels());
+  const ImageStore::Read read = picture_reader(predictor.channels(), predictor.size());
   for (size_t i = 0; i < pictures.size(); ++i) {
     const at::Tensor picture = read(pictures[i]);
     const fs::path stem = fs::path(command.output) / pictures[i].stem();

@@ -5,8 +5,8 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
+#include "rung/cli/task_facts.h"
 #include "rung/inspect/palette.h"
-#include "rung/io/json.h"
 
 namespace rung::cli {
 namespace {
@@ -44,19 +44,20 @@ Tensor bytes_of(const Tensor& value, const F& unit) {
   return bytes;
 }
 
-Tensor likeliest(const Tensor& value, const std::vector<Color>& given) {
+Tensor likeliest(const Tensor& value, const PictureForm& form, double threshold) {
   const Shape& shape = value.shape();
-  const int64_t plane = shape[2] * shape[3];
+  const int64_t plane = shape[2] * shape[3], first = form.overlapping ? 1 : 0;
   Tensor classes(DType::kI32, {shape[2], shape[3]});
   for (int64_t i = 0; i < plane; ++i) {
     int64_t best = 0;
     for (int64_t c = 1; c < shape[1]; ++c) {
       if (value.at(c * plane + i) > value.at(best * plane + i)) best = c;
     }
-    classes.set(i, static_cast<double>(best));
+    const bool none = form.overlapping && !(value.at(best * plane + i) > threshold);
+    classes.set(i, none ? 0 : static_cast<double>(best + first));
   }
-  const auto count = static_cast<size_t>(shape[1]);
-  return colored(classes, given.size() == count ? given : class_colors(count));
+  const auto count = static_cast<size_t>(shape[1] + first);
+  return colored(classes, form.colors.size() == count ? form.colors : class_colors(count));
 }
 
 Tensor values_picture(const Tensor& value, const std::string& what) {
@@ -81,14 +82,11 @@ void check_picture_form(const std::string& as) {
 
 PictureForm picture_form(const Model& model, Value output, const std::string& as) {
   PictureForm form{.as = as, .numbers = output_form(model.graph, output)};
-  if (const auto about = model.about.find("task"); about != model.about.end()) {
-    const auto task = parse_json(about->second, "what the network says of its task");
-    if (task.is_object() && task.value("task", "") == "segmentation") {
-      if (as.empty()) form.as = "classes";
-      for (const auto& color : task.value("colors", std::vector<std::string>())) {
-        form.colors.push_back(parse_color(color));
-      }
-    }
+  const TaskFacts facts = task_facts(model);
+  if (facts.task == "segmentation") {
+    if (as.empty()) form.as = "classes";
+    form.colors = facts.colors;
+    form.overlapping = facts.overlapping;
   }
   if (form.as.empty()) form.as = "values";
   return form;
@@ -107,9 +105,9 @@ Tensor result_picture(const Tensor& value, const PictureForm& form, const std::s
         what, map ? "--as classes where the channels are classes, or " : "");
   }
   const bool probable = is_probability(form.numbers);
-  if (classes && shape[1] > 1) return likeliest(value, form.colors);
+  const double threshold = probable ? 0.5 : 0;
+  if (classes && shape[1] > 1) return likeliest(value, form, threshold);
   if (classes) {
-    const double threshold = probable ? 0.5 : 0;
     return bytes_of(value, [=](double x) { return x > threshold ? 1.0 : 0.0; });
   }
   if (form.as == "probability") {

@@ -17,6 +17,7 @@ struct PictureForm {
   std::string as = "values";
   OutputForm numbers = OutputForm::kLogits;  ///< what the result's numbers are
   std::vector<Color> colors = {};            ///< of the classes; none: usual ones
+  bool overlapping = false;  ///< classes are a yes or no each: black where there is none
 };
 
 /// What --as may be. Throws a user error otherwise.

@@ -68,7 +68,7 @@ Model cut(const Model& model, const Cut& where) {
   for (const auto& name : where.at) outputs.push_back({name, taps.find(name).value});
   const auto inputs = new_inputs(graph, taps, where.from);
   Model out{.graph = extract(graph, outputs, inputs), .weights = {}, .name = model.name};
-  if (where.at.empty()) out.about = model.about;
+  if (where.at.empty() || where.keep_outputs) out.about = model.about;  // the first output stays
   for (size_t i = 0; i < inputs.size(); ++i) {
     const auto id = out.graph.find(inputs[i].name);
     if (id && out.graph.op_as<ops::Input>(*id) != nullptr) continue;

@@ -52,9 +52,8 @@ std::string symbol_of(const std::string& input, size_t axis) {
 Outputs rule(const ops::Input& op, const Call& c) {
   Axes out;
   for (size_t i = 0; i < c.node.types[0].rank(); ++i) {
-    const bool held =
-        !c.follows_held &&
-        std::find(op.fixed.begin(), op.fixed.end(), static_cast<int64_t>(i)) != op.fixed.end();
+    const bool held = !c.follows_held && std::find(op.fixed.begin(), op.fixed.end(),
+                                                   static_cast<int64_t>(i)) != op.fixed.end();
     out.push_back(held ? c.table.constant(op.type.shape[i])
                        : c.table.symbol(symbol_of(c.node.name, i)));
   }

@@ -56,6 +56,7 @@ Model with_new_head(const Model& model, std::optional<int64_t> classes) {
   }
   Rebuild rebuild(graph);
   Model out = model;
+  out.about.clear();  // what the old head meant
   for (const NodeId id : weights_of(graph, layer)) {
     ops::Param param = *graph.op_as<ops::Param>(id);
     const auto& weight = *graph.op_as<ops::Param>(layer.inputs.at(1).node);

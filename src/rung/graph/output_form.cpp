@@ -32,7 +32,8 @@ bool counts_along_classes(const ops::Softmax& softmax, const TensorType& type) {
   const auto rank = static_cast<int64_t>(type.rank());
   const int64_t axis = softmax.axis < 0 ? softmax.axis + rank : softmax.axis;
   const Role role = type.roles.at(static_cast<size_t>(axis));
-  return role == Role::kChannel || role == Role::kFeature || axis == 1 || axis == rank - 1;
+  if (role != Role::kNone) return role == Role::kChannel || role == Role::kFeature;
+  return axis == 1 || axis == rank - 1;
 }
 
 }  // namespace

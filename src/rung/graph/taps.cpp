@@ -129,7 +129,8 @@ Tap TapIndex::find_exit(std::string_view name, std::string_view base,
   for (const auto& output : graph_.outputs()) {
     if (inside(output.value.node)) leaving.insert(output.value);
   }
-  // A value of which others want the sizes alone is no result of the layer, unless there is no other.
+  // A value of which others want the sizes alone is no result of the layer, unless there is no
+  // other.
   if (leaving.empty()) leaving = std::move(measured);
   const std::vector<Value> values(leaving.begin(), leaving.end());
   return {std::string(name), choose(graph_, name, base, port, values, "leave"), {}};

@@ -1,5 +1,7 @@
 #include "rung/inspect/palette.h"
 
+#include <algorithm>
+#include <cmath>
 #include <iterator>
 
 #include "rung/base/error.h"
@@ -12,11 +14,28 @@ constexpr Color kColors[] = {{136, 204, 238}, {204, 102, 119}, {221, 204, 119}, 
                              {170, 68, 153},  {51, 34, 136},   {68, 170, 153},  {153, 153, 51},
                              {136, 34, 85},   {238, 119, 51},  {0, 119, 187},   {187, 187, 187}};
 
+/// One of many colours: hues a golden angle apart, in turns light, dark and pale.
+Color further_color(size_t i) {
+  const double hue = std::fmod(static_cast<double>(i) * 0.6180339887498949, 1.0) * 6;
+  const double value = i % 3 == 1 ? 0.6 : 0.95, pale = i % 3 == 2 ? 0.45 : 0.1;
+  Color color{};
+  for (size_t c = 0; c < 3; ++c) {
+    const double k = std::fmod(5 - 2 * static_cast<double>(c) + hue, 6.0);
+    const double share = std::clamp(std::min(k, 4 - k), 0.0, 1.0);
+    color[c] = static_cast<uint8_t>(std::lround(255 * value * (1 - (1 - pale) * share)));
+  }
+  return color;
+}
+
 }  // namespace
 
 std::vector<Color> class_colors(size_t count) {
   std::vector<Color> out = {Color{0, 0, 0}};
-  while (out.size() < count) out.push_back(kColors[(out.size() - 1) % std::size(kColors)]);
+  for (size_t i = 0; out.size() < count; ++i) {
+    Color color = i < std::size(kColors) ? kColors[i] : further_color(i);
+    while (std::find(out.begin(), out.end(), color) != out.end()) ++color[2];
+    out.push_back(color);
+  }
   return out;
 }
 

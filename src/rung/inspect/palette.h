@@ -8,7 +8,7 @@
 namespace rung {
 
 /// A colour for each of `count` classes: black for the first one, a background as a rule, then ones
-/// that are easily told apart (of many classes they repeat).
+/// that differ, the first twelve of them easily.
 std::vector<Color> class_colors(size_t count);
 
 /// A map of class numbers [H, W], any type, as a picture u8 [3, H, W]; what is below 0, or beyond

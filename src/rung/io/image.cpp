@@ -35,8 +35,13 @@ Tensor exact_planar(const Pixels& pixels) {
 }
 
 ImageKind kind_of(std::string_view content, const std::string& file) {
+  constexpr size_t kColorType = 25;  // of a PNG's first chunk
   if (content.empty()) fail_user("{} is empty", file);
-  if (content.starts_with(kPngMagic)) return ImageKind::kPng;
+  if (content.starts_with(kPngMagic)) {
+    const bool palette =
+        content.size() > kColorType && content[kColorType] == PNG_COLOR_TYPE_PALETTE;
+    return palette ? ImageKind::kPalettePng : ImageKind::kPng;
+  }
   if (content.starts_with(kJpegMagic)) return ImageKind::kJpeg;
   fail_user("{} is neither PNG nor JPEG", file);
 }
@@ -72,9 +77,9 @@ Tensor load_image(const std::filesystem::path& path, const ImageOptions& options
   }
   const std::string file = path.string();
   const std::string content = read_file(path);
-  const Pixels pixels = kind_of(content, file) == ImageKind::kPng
-                            ? decode_png(content, options.exact, file)
-                            : decode_jpeg(content, file);
+  const Pixels pixels = kind_of(content, file) == ImageKind::kJpeg
+                            ? decode_jpeg(content, file)
+                            : decode_png(content, options.exact, file);
   if (options.exact) {
     return pixels.bytes.dtype() == DType::kU16 ? exact_planar<uint16_t>(pixels)
                                                : exact_planar<uint8_t>(pixels);
@@ -84,7 +89,7 @@ Tensor load_image(const std::filesystem::path& path, const ImageOptions& options
 
 ImageKind image_kind(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  char head[8] = {};
+  char head[32] = {};
   if (!in) fail_user("cannot read {}", path.string());
   in.read(head, sizeof head);
   return kind_of({head, static_cast<size_t>(in.gcount())}, path.string());

@@ -16,7 +16,7 @@ struct ImageOptions {
   bool exact = false;
 };
 
-enum class ImageKind { kPng, kJpeg };
+enum class ImageKind { kPng, kPalettePng, kJpeg };
 /// Told by content. Throws a user error that names the file: unreadable, empty, neither of them.
 ImageKind image_kind(const std::filesystem::path& path);
 

@@ -414,6 +414,11 @@ JoinPlan plan(const JoinSpec& spec) {
   out.result_.graph = joined_graph(all.graph, spec, planner, out.left_out_);
   out.skips_ = planner.take_plans();
   out.wires_ = planner.take_wire_plans();
+  // What the first output means is said by the network that it comes from.
+  const std::string first = network_of(out.result_.graph.outputs()[0].name);
+  for (const Model& model : spec.models) {
+    if (spec.models.size() == 1 || model.name == first) out.result_.about = model.about;
+  }
   for (const NodeId id : out.result_.graph.params()) {
     const std::string& name = out.result_.graph.node(id).name;
     if (const auto found = all.weights.find(name); found != all.weights.end()) {

@@ -8,7 +8,7 @@ namespace rung {
 
 /// Random changes of training images. Each is off at its default.
 struct Augment {
-  int64_t shift = 0;      ///< moves by up to so many pixels both ways; zeros come in
+  int64_t shift = 0;      ///< moves by up to so many pixels both ways
   bool flip = false;      ///< left-right, every second time
   bool rotate = false;    ///< by quarter turns and reflections, all eight equally often; of images
                           ///< that are not square, by half turns

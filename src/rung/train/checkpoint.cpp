@@ -178,4 +178,20 @@ RestoredRun load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
   }
 }
 
+std::string differs_from_run(const std::filesystem::path& path, const RunSettings& run) {
+  const Safetensors content = load_safetensors(path);
+  const std::string file = path.string();
+  const auto saved = content.metadata.find(kSettings), data = content.metadata.find(kData);
+  if (saved == content.metadata.end() || data == content.metadata.end()) return {};
+  try {
+    check_settings(file, parse_json(saved->second, file), run.options, run.settings);
+    check_data(file, parse_json(data->second, file), run.digests);
+    return {};
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    const size_t first = text.find('\n'), fix = text.rfind("\n  fix");
+    return first == std::string::npos ? text : text.substr(first + 1, fix - first - 1);
+  }
+}
+
 }  // namespace rung

@@ -39,4 +39,7 @@ struct RestoredRun {
 RestoredRun load_checkpoint(const std::filesystem::path& path, ModuleImpl& net,
                             torch::optim::Optimizer& optimizer, const RunSettings& run);
 
+/// Why the data and settings are not those of the run that wrote the checkpoint, or nothing.
+std::string differs_from_run(const std::filesystem::path& path, const RunSettings& run);
+
 }  // namespace rung

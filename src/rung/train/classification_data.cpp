@@ -1,6 +1,8 @@
 #include "rung/train/classification_data.h"
 
 #include <algorithm>
+#include <cctype>
+#include <map>
 #include <set>
 
 #include "rung/base/error.h"
@@ -151,6 +153,7 @@ std::shared_ptr<Source> open_files(std::vector<fs::path> files, at::Tensor label
                                    OpenedData& out) {
   auto source = std::make_shared<Source>();
   source->labels = std::move(labels);
+  out.size = options.size;
   source->files = std::make_shared<ImageStore>(std::move(files),
                                                picture_reader(options.channels, options.size));
   for (int64_t i = 0; i < source->files->size(); ++i) {
@@ -204,6 +207,7 @@ void set_parts(const std::shared_ptr<const Source>& source, const Split& split,
     return std::make_shared<LabelledImages>(source, chosen, augment);
   };
   out.parts.train = part(train, options.augment);
+  const bool drawn = out.parts.test == nullptr && !(split.validation.empty() && split.test.empty());
   if (out.parts.validation == nullptr) out.parts.validation = part(split.validation, {});
   if (out.parts.test == nullptr) out.parts.test = part(split.test, {});
   out.counts = counts_of(source->labels, train, out.names.size());
@@ -212,11 +216,11 @@ void set_parts(const std::shared_ptr<const Source>& source, const Split& split,
     if (out.counts[k] == 0) {
       out.notes.push_back(fmt::format("class {} has no image to train on, so it cannot be learned",
                                       quoted(out.names[k])));
-    } else if (all[k] < 3 && (options.validation > 0 || options.test > 0)) {
-      out.notes.push_back(fmt::format(
-          "class {} has {}, and what it learned of it is not measured: all {} in the training part",
-          quoted(out.names[k]), all[k] == 1 ? "one image" : "two images",
-          all[k] == 1 ? "is" : "are"));
+    } else if (all[k] < 3 && drawn && out.counts[k] == all[k]) {
+      out.notes.push_back(
+          fmt::format("class {} has {} alone, in the training part: what is learned of "
+                      "it is not measured",
+                      quoted(out.names[k]), all[k] == 1 ? "one image" : "two images"));
     }
   }
 }
@@ -238,6 +242,9 @@ OpenedData open_folder(const ClassificationData& options) {
   if (own("test")) out.parts.test = read_part(options.folder / "test", options, out);
   const int64_t* first = source->labels.data_ptr<int64_t>();
   const std::vector<int64_t> labels(first, first + source->labels.size(0));
+  if (own("val") && options.fold) {
+    fail_user("{} has a part val/ of its own; leave out data.fold", options.folder.string());
+  }
   const Split split = draw_split(source->labels.size(0), labels, {},
                                  {.validation = own("val") ? 0 : options.validation,
                                   .test = own("test") ? 0 : options.test,
@@ -248,11 +255,16 @@ OpenedData open_folder(const ClassificationData& options) {
   return out;
 }
 
-/// The columns of labels: `label`, and all whose names begin so.
+/// The columns of labels: `label`, `label2` and so on.
 std::vector<size_t> label_columns(const Csv& csv) {
   std::vector<size_t> columns;
   for (size_t i = 0; i < csv.columns.size(); ++i) {
-    if (csv.columns[i].starts_with("label")) columns.push_back(i);
+    const std::string& name = csv.columns[i];
+    const bool numbered =
+        name.starts_with("label") && std::all_of(name.begin() + 5, name.end(), [](char c) {
+          return std::isdigit(static_cast<unsigned char>(c)) != 0;
+        });
+    if (numbered) columns.push_back(i);
   }
   if (columns.empty()) {
     fail_user("{} has no column 'label'; its columns are {}", csv.file, join(csv.columns, ", "));
@@ -265,7 +277,8 @@ bool has_column(const Csv& csv, const char* name) {
 }
 
 /// The labels of all rows: i64 [N], or f32 [N, classes] where there are several columns.
-at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names) {
+at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names,
+                       std::vector<std::string>& notes) {
   const auto columns = label_columns(csv);
   std::set<std::string> known;
   for (size_t row = 0; row < csv.rows.size(); ++row) {
@@ -282,6 +295,21 @@ at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names) {
   names.assign(known.begin(), known.end());
   if (names.size() < 2) {
     fail_user("{} has {} different labels; two at least are needed", csv.file, names.size());
+  }
+  // "cat" and " Cat" are one class to a person.
+  std::map<std::string, std::string> plain;
+  for (const auto& name : names) {
+    std::string key;
+    for (const char c : name) {
+      if (std::isspace(static_cast<unsigned char>(c)) == 0) {
+        key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      }
+    }
+    const auto [other, is_new] = plain.emplace(key, name);
+    if (is_new) continue;
+    notes.push_back(
+        fmt::format("labels {} and {} differ in spaces or case alone, and are two classes",
+                    quoted(other->second), quoted(name)));
   }
   const auto place = [&](const std::string& label) {
     return std::lower_bound(names.begin(), names.end(), label) - names.begin();
@@ -321,29 +349,45 @@ OpenedData open_csv(const ClassificationData& options) {
     }
     files.push_back(root / name);
   }
-  const at::Tensor labels = read_labels(csv, out.names);
+  std::vector<std::string> unread;
+  const auto read = label_columns(csv);
+  for (size_t i = 0; i < csv.columns.size(); ++i) {
+    const std::string& name = csv.columns[i];
+    const bool known = name == "file" || name == "split" || name == "group" ||
+                       std::find(read.begin(), read.end(), i) != read.end();
+    if (!known) unread.push_back(name);
+  }
+  if (!unread.empty()) {
+    out.notes.push_back(
+        fmt::format("columns of {} that are not read: {}", csv.file, join(unread, ", ")));
+  }
+  const at::Tensor labels = read_labels(csv, out.names, out.notes);
   out.overlapping = labels.dim() == 2;
   const auto source = open_files(std::move(files), labels, root, options, out);
   out.digests.push_back({options.csv.filename().string(), digest_of(read_file(options.csv))});
+  std::vector<std::string> groups;
+  for (size_t row = 0; has_column(csv, "group") && row < csv.rows.size(); ++row) {
+    groups.push_back(csv.rows[row][csv.column("group")]);
+  }
+  std::vector<int64_t> strata;
+  if (!out.overlapping) {
+    strata.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+  }
+  const SplitOptions drawn{.validation = options.validation,
+                           .test = options.test,
+                           .fold = options.fold,
+                           .seed = options.seed};
   Split split;
   if (has_column(csv, "split")) {
+    if (options.fold)
+      fail_user("{}: the column split says the parts; leave out data.fold", csv.file);
     split = read_split(csv, csv.column("split"));
     if (split.train.empty()) fail_user("{}: no image is left to train on", csv.file);
+    if (split.validation.empty() && options.validation > 0) {
+      draw_validation(split, strata, groups, drawn, csv.file);
+    }
   } else {
-    std::vector<std::string> groups;
-    for (size_t row = 0; has_column(csv, "group") && row < csv.rows.size(); ++row) {
-      groups.push_back(csv.rows[row][csv.column("group")]);
-    }
-    std::vector<int64_t> strata;
-    if (!out.overlapping) {
-      strata.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
-    }
-    split = draw_split(labels.size(0), strata, groups,
-                       {.validation = options.validation,
-                        .test = options.test,
-                        .fold = options.fold,
-                        .seed = options.seed},
-                       csv.file);
+    split = draw_split(labels.size(0), strata, groups, drawn, csv.file);
   }
   set_parts(source, split, options, out);
   return out;

@@ -15,8 +15,7 @@ class ClassificationScore : public Score {
   void add(const at::Tensor& output, const Batch& batch) override {
     const at::Tensor logits = as_logits(output, options_.form);
     confusion_.add(options_.overlapping ? logits.gt(0) : logits.argmax(1), batch.target);
-    scores_.push_back((options_.overlapping ? logits.sigmoid() : logits.softmax(1)).cpu());
-    truths_.push_back(batch.target.cpu());
+    keep(options_.overlapping ? logits.sigmoid() : logits.softmax(1), batch.target);
   }
   std::vector<double> values() const override {
     using C = Confusion::Counts;
@@ -37,9 +36,23 @@ class ClassificationScore : public Score {
   }
 
  private:
+  /// For the area under the curve, which needs all scores at once; beyond 256 MiB there is none.
+  void keep(const at::Tensor& scores, const at::Tensor& truth) {
+    constexpr int64_t kMost = int64_t{1} << 26;
+    kept_ += scores.numel();
+    if (kept_ > kMost) {
+      scores_.clear();
+      truths_.clear();
+      return;
+    }
+    scores_.push_back(scores.cpu());
+    truths_.push_back(truth.cpu());
+  }
+
   Confusion confusion_;
   const ClassificationTask& options_;
   std::vector<at::Tensor> scores_, truths_;  ///< of each batch
+  int64_t kept_ = 0;                         ///< numbers
 };
 
 class Classification : public Task {

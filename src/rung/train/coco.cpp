@@ -105,13 +105,21 @@ CocoMasks::CocoMasks(const std::filesystem::path& file) : file_(file.string()) {
   const Json root = parse_json(read_file(file), file_);
   std::map<int64_t, std::string> categories;
   for (const auto& entry : list(root, "categories", file_)) {
-    categories.emplace(field<int64_t>(entry, "id", file_, "categories"),
-                       field<std::string>(entry, "name", file_, "categories"));
+    const auto id = field<int64_t>(entry, "id", file_, "categories");
+    if (!categories.emplace(id, field<std::string>(entry, "name", file_, "categories")).second) {
+      fail_user("{}: two categories have the id {}", file_, id);
+    }
   }
   if (categories.empty() || categories.size() > 254) {
     fail_user("{} has {} categories; 1 to 254 are read", file_, categories.size());
   }
   for (const auto& [id, name] : categories) {
+    if (std::find(classes_.begin(), classes_.end(), name) != classes_.end()) {
+      fail_user(
+          "{}: the category {} has the name of another class; background is what no annotation "
+          "covers",
+          file_, quoted(name));
+    }
     class_of_.emplace(id, static_cast<int64_t>(classes_.size()));
     classes_.push_back(name);
   }
@@ -180,6 +188,11 @@ void CocoMasks::draw(const Json& annotation, at::Tensor& mask) const {
       const auto points = polygon.get<std::vector<double>>();
       if (points.size() < 6 || points.size() % 2 != 0) {
         fail_user("a polygon of {} numbers; x and y of three points at least", points.size());
+      }
+      constexpr double kMost = 1e7;
+      if (!std::all_of(points.begin(), points.end(),
+                       [](double x) { return std::abs(x) <= kMost; })) {
+        fail_user("a polygon has a coordinate beyond 1e7");
       }
       fill_polygon(points, value, mask);
     }

@@ -6,15 +6,17 @@ namespace rung {
 namespace {
 
 double ratio(int64_t part, int64_t whole) {
-  return whole == 0 ? 1 : static_cast<double>(part) / static_cast<double>(whole);
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 }  // namespace
 
-double Confusion::Counts::iou() const { return ratio(hits, hits + wrong + missed); }
-double Confusion::Counts::dice() const { return ratio(2 * hits, 2 * hits + wrong + missed); }
-double Confusion::Counts::precision() const { return ratio(hits, hits + wrong); }
-double Confusion::Counts::recall() const { return ratio(hits, hits + missed); }
+double Confusion::Counts::iou() const { return seen() ? ratio(hits, hits + wrong + missed) : 1; }
+double Confusion::Counts::dice() const {
+  return seen() ? ratio(2 * hits, 2 * hits + wrong + missed) : 1;
+}
+double Confusion::Counts::precision() const { return seen() ? ratio(hits, hits + wrong) : 1; }
+double Confusion::Counts::recall() const { return seen() ? ratio(hits, hits + missed) : 1; }
 
 Confusion::Confusion(std::vector<std::string> names, bool exclusive)
     : names_(std::move(names)), exclusive_(exclusive) {

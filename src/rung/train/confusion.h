@@ -19,11 +19,11 @@ class Confusion {
   /// Of one class: found and there, found and not there, there and not found.
   struct Counts {
     int64_t hits = 0, wrong = 0, missed = 0;
-    /// 1 where the class is neither there nor found.
+    // Each is 1 where the class is neither there nor found.
     double iou() const;
-    double dice() const;  ///< F1
-    double precision() const;
-    double recall() const;
+    double dice() const;       ///< F1
+    double precision() const;  ///< 0 where it is there and never found
+    double recall() const;     ///< 0 where it is found and never there
     bool seen() const { return hits + wrong + missed > 0; }
   };
   Counts of(size_t c) const;

@@ -14,6 +14,7 @@ nlohmann::json OpenedData::facts() const {
     if (!names.empty()) out["classes"] = names;
     if (!colors.empty()) out["colors"] = colors;
     if (overlapping) out["overlapping"] = true;
+    if (size) out["size"] = {size->first, size->second};
     return out;
   }
   const auto column = [](const std::string& name, double mean, double deviation) {

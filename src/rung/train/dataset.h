@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -59,7 +60,9 @@ struct OpenedData {
   std::vector<std::string> names = {};   ///< of the classes, or of the columns that are predicted
   std::vector<std::string> colors = {};  ///< of the classes as masks show them, "#rrggbb"; or none
   bool overlapping = false;              ///< segmentation: each class has a mask of its own
-  std::vector<int64_t> counts = {};      ///< samples or pixels of each class in the training part
+  /// Height and width that pictures are brought to (averaged over areas), where they are.
+  std::optional<std::pair<int64_t, int64_t>> size = std::nullopt;
+  std::vector<int64_t> counts = {};  ///< samples or pixels of each class in the training part
   /// Forecasting: mean and standard deviation by which each of these columns was scaled, and its
   /// place among the inputs (-1: it is none of them).
   std::vector<std::pair<double, double>> scales = {};
@@ -70,8 +73,8 @@ struct OpenedData {
   std::vector<FileDigest> digests = {};  ///< of the files that were read
 
   /// What users of the trained network must know of the data: {"classes": […], "colors": […],
-  /// "overlapping": true}, each where there is such a thing, or {"inputs": [{"name", "mean",
-  /// "deviation"}, …], "targets": […]}.
+  /// "overlapping": true, "size": [h, w]}, each where there is such a thing, or {"inputs":
+  /// [{"name", "mean", "deviation"}, …], "targets": […]}.
   nlohmann::json facts() const;
 };
 

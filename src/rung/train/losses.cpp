@@ -63,21 +63,29 @@ at::Tensor cross_entropy(const LossOptions& options, const LossTerm&, const Clas
     const bool all = classes.truth.ge(0).all().item<bool>();
     return all ? values.mean() : counted_mean(values, classes.counted());
   }
-  // The mean over nothing is no number.
-  if (classes.truth.eq(kIgnored).all().item<bool>()) return classes.logits.sum() * 0;
+  // The mean over nothing is no number; nor is that over classes without a weight.
+  const at::Tensor counted = classes.truth.masked_select(classes.truth.ge(0));
+  const at::Tensor weights = weights_of(options, classes);
+  const bool nothing = weights.defined()
+                           ? weights.index_select(0, counted).sum().item<double>() <= 0
+                           : counted.numel() == 0;
+  if (nothing) return classes.logits.sum() * 0;
   return exclusive_entropies(options, classes, true);
 }
+
+/// 1 - p, a little above 0, where a power below 1 has no gradient.
+at::Tensor unsure(const at::Tensor& right) { return (1 - right).clamp_min(1e-6); }
 
 at::Tensor focal(const LossOptions& options, const LossTerm& term, const Classes& classes) {
   if (!classes.exclusive()) {
     const at::Tensor p = classes.probabilities(), t = classes.shares();
     const at::Tensor right = p * t + (1 - p) * (1 - t);
-    return counted_mean(binary_entropies(options, classes) * (1 - right).pow(term.gamma),
+    return counted_mean(binary_entropies(options, classes) * unsure(right).pow(term.gamma),
                         classes.counted());
   }
   const at::Tensor right = (classes.probabilities() * classes.shares()).sum(1);
   const at::Tensor values = exclusive_entropies(options, classes, false);
-  return counted_mean(values * (1 - right).pow(term.gamma), classes.counted().squeeze(1));
+  return counted_mean(values * unsure(right).pow(term.gamma), classes.counted().squeeze(1));
 }
 
 /// Sums over all axes but image and class: [N, C].
@@ -88,7 +96,7 @@ at::Tensor class_mean(const LossOptions& options, const Classes& classes,
                       const at::Tensor& values) {
   const at::Tensor weights = weights_of(options, classes);
   if (!weights.defined()) return values.mean();
-  return (values * weights).sum() / (weights.sum() * values.size(0));
+  return (values * weights).sum() / (weights.sum().clamp_min(1e-12) * values.size(0));
 }
 
 struct Overlap {

@@ -86,43 +86,69 @@ std::string marks_of(const MaskMeaning& meaning) {
       file.string(), list_of(seen, false));
 }
 
-bool is_lossy(const std::filesystem::path& file) { return image_kind(file) == ImageKind::kJpeg; }
+/// 0, 1, 2: background, inside of an object, and its border.
+at::Tensor inside_and_border(const at::Tensor& numbers, int64_t width) {
+  const at::Tensor x = numbers.to(at::kFloat).unsqueeze(0);  // exact up to 2^24
+  const auto largest = [&](const at::Tensor& of) {
+    return at::max_pool2d(of, 2 * width + 1, 1, width);
+  };
+  const at::Tensor rim = largest(x).ne(x).logical_or_(largest(-x).ne(-x));
+  return x.gt(0).to(at::kByte).add_(rim.logical_and_(x.gt(0)).to(at::kByte))[0];
+}
+
+[[noreturn]] void fail_lossy(const std::filesystem::path& file, const char* what) {
+  fail_user(
+      "the mask {} is a JPEG file, which changes pixels, so its {} cannot be told apart\n"
+      "  fix     masks as PNG files",
+      file.string(), what);
+}
+
+/// Where the pixels are not counted.
+at::Tensor ignored_in(const std::filesystem::path& file, const at::Tensor& numbers,
+                      const MaskMeaning& meaning) {
+  if (!meaning.ignore) return at::zeros_like(numbers, at::kBool);
+  const bool color = std::holds_alternative<Color>(*meaning.ignore);
+  return (color ? colors_of(file) : numbers).eq(key_of(*meaning.ignore));
+}
+
+/// Black and white, or what else says where the foreground is.
+at::Tensor foreground_of(const std::filesystem::path& file, const at::Tensor& numbers,
+                         const MaskMeaning& meaning) {
+  if (meaning.threshold) return numbers.ge(*meaning.threshold);
+  if (image_kind(file) == ImageKind::kJpeg) {
+    return numbers.ge(kHalf);  // what was 0 and 255 has shades around its edges
+  }
+  const at::Tensor background = numbers.eq(0);
+  const bool full = numbers.eq(kFull).logical_or_(background).all().item<bool>();
+  if (!full && !numbers.eq(1).logical_or_(background).all().item<bool>()) {
+    fail_shades(file, values_of(numbers));
+  }
+  return numbers.gt(0);
+}
 
 at::Tensor read_foreground(const std::filesystem::path& file, const MaskMeaning& meaning) {
-  const auto numbers = numbers_of(file);
-  if (!numbers) fail_colors(file);
-  std::optional<at::Tensor> ignored;
-  if (meaning.ignore) ignored = numbers->eq(key_of(*meaning.ignore));
-  at::Tensor out;
-  if (meaning.instances) {
-    out = numbers->gt(0);
-  } else if (meaning.threshold) {
-    out = numbers->ge(*meaning.threshold);
-  } else if (is_lossy(file)) {
-    out = numbers->ge(kHalf);  // what was 0 and 255 has shades around its edges
+  const ImageKind kind = image_kind(file);
+  if (meaning.instances && kind == ImageKind::kJpeg) fail_lossy(file, "objects");
+  // The numbers of a palette say nothing of black and white: its colours do.
+  std::optional<at::Tensor> numbers;
+  if (kind == ImageKind::kPalettePng && !meaning.instances) {
+    const at::Tensor colors = colors_of(file), blue = colors.bitwise_and(255);
+    if (colors.eq(blue * 0x10101).all().item<bool>()) numbers = blue;
   } else {
-    auto seen = values_of(*numbers);
-    if (meaning.ignore) std::erase(seen, key_of(*meaning.ignore));
-    const bool full = std::all_of(seen.begin(), seen.end(),
-                                  [](int64_t value) { return value == 0 || value == kFull; });
-    const bool one = std::all_of(seen.begin(), seen.end(),
-                                 [](int64_t value) { return value == 0 || value == 1; });
-    if (!full && !one) fail_shades(file, seen);
-    out = numbers->gt(0);
+    numbers = numbers_of(file);
   }
-  out = out.to(at::kByte);
-  if (ignored) out.masked_fill_(*ignored, kMaskIgnored);
-  return out.unsqueeze(0);
+  if (!numbers) fail_colors(file);
+  const at::Tensor ignored = ignored_in(file, *numbers, meaning);
+  const at::Tensor seen = numbers->masked_fill(ignored, 0);
+  const at::Tensor out = meaning.border > 0  ? inside_and_border(seen, meaning.border)
+                         : meaning.instances ? seen.gt(0)
+                                             : foreground_of(file, seen, meaning);
+  return out.to(at::kByte).masked_fill(ignored, kMaskIgnored).unsqueeze(0);
 }
 
 at::Tensor read_classes(const std::filesystem::path& file, const MaskMeaning& meaning) {
   const bool colors = std::holds_alternative<Color>(*meaning.classes[0].mark);
-  if (is_lossy(file)) {
-    fail_user(
-        "the mask {} is a JPEG file, which changes pixels, so its classes cannot be told apart\n"
-        "  fix     masks as PNG files",
-        file.string());
-  }
+  if (image_kind(file) == ImageKind::kJpeg) fail_lossy(file, "classes");
   at::Tensor pixels;
   if (colors) {
     pixels = colors_of(file);

@@ -32,11 +32,18 @@ struct MaskMeaning {
   std::optional<Mark> ignore = std::nullopt;  ///< pixels that are not counted
   /// Foreground alone: grey from this value on (1 to 255), for masks with shades in between.
   std::optional<int64_t> threshold = std::nullopt;
-  /// Foreground alone: the numbers are those of objects, and every one is foreground.
+  /// The numbers are those of objects: all of them are foreground, or, with `border`, they are
+  /// `kInsideAndBorder`.
   bool instances = false;
+  /// How many pixels of an object's rim are its border: those with another number, an object's or
+  /// the background's, at most so far away (in rows and columns). 0: objects have none.
+  int64_t border = 0;
 
   bool in_folders() const { return !classes.empty() && !classes[0].mark; }
 };
+
+/// The classes of objects with borders.
+inline const std::vector<std::string> kInsideAndBorder = {"background", "inside", "border"};
 
 /// Throws a user error: numbers and colours mixed, a mark given twice, more than 255 classes,
 /// classes along with threshold or instances.

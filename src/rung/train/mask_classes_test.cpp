@@ -114,7 +114,11 @@ TEST(MaskClasses, AForegroundIsBlackAndWhiteOrSaysWhatElse) {
   EXPECT_NE(message("colour.png").find("holds colours: #000000, #00ff00, #ff0000"),
             std::string::npos);
   write_palette(folder / "palette.png", numbers, {kBlack, kRed, kGreen});
-  EXPECT_NE(message("palette.png").find("holds the values 0, 1, 2"), std::string::npos);
+  EXPECT_NE(message("palette.png").find("holds colours: #000000, #00ff00, #ff0000"),
+            std::string::npos);
+  write_palette(folder / "turned.png", numbers.gt(0), {{255, 255, 255}, kBlack});
+  EXPECT_TRUE(torch::equal(read_mask(folder / "turned.png", {})[0], numbers.eq(0).to(at::kByte)))
+      << "a palette's colours count, not their numbers";
   write_numbers(folder / "shades.png", numbers.to(at::kLong) * 100);
   EXPECT_NE(message("shades.png").find("data.threshold = 128 where they are shades"),
             std::string::npos);
@@ -122,6 +126,19 @@ TEST(MaskClasses, AForegroundIsBlackAndWhiteOrSaysWhatElse) {
                            numbers.eq(2).to(at::kByte)));
   EXPECT_TRUE(torch::equal(read_mask(folder / "shades.png", {.instances = true})[0],
                            numbers.gt(0).to(at::kByte)));
+}
+
+TEST(MaskClasses, ObjectsHaveABorderWhereAnotherNumberIsNear) {
+  const TempFolder folder;
+  at::Tensor numbers = at::zeros({7, 12}, at::kByte);
+  numbers.narrow(0, 1, 5).narrow(1, 1, 5).fill_(7);  // two objects that touch
+  numbers.narrow(0, 1, 5).narrow(1, 6, 5).fill_(30);
+  write_numbers(folder / "objects.png", numbers);
+  const at::Tensor got = read_mask(folder / "objects.png", {.instances = true, .border = 1})[0];
+  at::Tensor expected = numbers.gt(0).to(at::kByte) * 2;
+  expected.narrow(0, 2, 3).narrow(1, 2, 3).fill_(1);
+  expected.narrow(0, 2, 3).narrow(1, 7, 3).fill_(1);
+  EXPECT_TRUE(torch::equal(got, expected)) << got;
 }
 
 TEST(MaskClasses, MarksMustDiffer) {

@@ -199,10 +199,30 @@ Normalization read_normalization(TomlReader& parent) {
   return how;
 }
 
+/// The means of three channels for a network of grey pictures: their mean.
+void fit_channels(const Model& model, Normalization& how, Recipe& recipe) {
+  const auto& inputs = model.graph.inputs();
+  if (inputs.size() != 1 || how.mean.size() != 3) return;
+  const TensorType& type = model.graph.type({inputs[0], 0});
+  const auto channel = std::find(type.roles.begin(), type.roles.end(), Role::kChannel);
+  if (channel == type.roles.end() ||
+      type.shape[static_cast<size_t>(channel - type.roles.begin())] != 1) {
+    return;
+  }
+  for (auto* numbers : {&how.mean, &how.std}) {
+    double sum = 0;
+    for (const double x : *numbers) sum += x;
+    if (!numbers->empty()) *numbers = {sum / static_cast<double>(numbers->size())};
+  }
+  how.reversed = false;
+  recipe.notes.push_back("the weights' means of three channels are averaged for grey pictures");
+}
+
 void normalize(TomlReader& table, std::optional<Normalization> how, Model& model, Recipe& recipe) {
   const bool given = table.has("normalize");
   if (given) how = read_normalization(table);
   if (!how) return;
+  if (!given) fit_channels(model, *how, recipe);
   try {
     model.graph = normalized(model.graph, *how);
   } catch (const Error& error) {
@@ -383,6 +403,14 @@ namespace {
 /// mean of 1 over the classes that are there.
 std::vector<double> class_weights(const Recipe& recipe, const OpenedData& data) {
   const auto& names = data.names;
+  const bool any = recipe.weigh_classes || !recipe.class_weights.empty();
+  if (any && (names.empty() || (recipe.weigh_classes && data.overlapping))) {
+    fail_user(
+        "loss.class_weights{} weigh one class against another, and here {}\n"
+        "  fix     focal or tversky, which count what is rare or missed for more",
+        recipe.weigh_classes ? " = \"frequency\"" : "",
+        names.empty() ? "there is a foreground alone" : "each class is a yes or no of its own");
+  }
   for (const auto& [name, unused] : recipe.class_weights) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     fail_user("loss.class_weights: {} is none of the classes, which are {}", quoted(name),

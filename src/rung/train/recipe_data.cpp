@@ -87,6 +87,9 @@ ClassificationData classification(TomlReader& table, const std::filesystem::path
   table.read("limit", data.limit, 0, int64_t{1} << 40);
   const int sources =
       (data.idx.empty() ? 0 : 1) + (data.folder.empty() ? 0 : 1) + (data.csv.empty() ? 0 : 1);
+  if (data.fold && table.has("validation")) {
+    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
+  }
   if (sources != 1) fail_user("{} needs one of idx, folder and csv", table.where());
   for (const char* key : {"size", "channels", "test", "fold"}) {
     if (data.idx.empty() || !table.has(key)) continue;
@@ -128,7 +131,14 @@ MaskMeaning read_meaning(TomlReader& table) {
     table.read("threshold", threshold, 1, 65535);
     meaning.threshold = threshold;
   }
-  table.read("instances", meaning.instances);
+  if (table.is_table("instances")) {  // instances = { border = 2 }
+    auto instances = table.table("instances");
+    meaning.instances = true;
+    instances->read("border", meaning.border, 1, 100);
+    instances->finish();
+  } else {
+    table.read("instances", meaning.instances);
+  }
   try {
     check(meaning);
   } catch (const Error& error) {
@@ -151,8 +161,9 @@ SegmentationData segmentation(TomlReader& table, const std::filesystem::path& ba
     fail_user("{} needs images, a folder, and masks, another one, or annotations, a COCO file",
               table.where());
   }
-  if (!data.annotations.empty() && table.has("classes")) {
-    fail_user("{}: the classes are those of data.annotations", table.where("classes"));
+  for (const char* key : {"classes", "ignore", "threshold", "instances"}) {
+    if (data.annotations.empty() || !table.has(key)) continue;
+    fail_user("{} says what masks mean; data.annotations says so itself", table.where(key));
   }
   return data;
 }

@@ -227,8 +227,9 @@ TEST_F(RecipeTest, PretrainedWeightsBringTheirNormalizationAndMeetANewHead) {
   std::filesystem::create_directories(folder_ / "weights");
   save_safetensors(folder_ / "weights/model.safetensors",
                    {.tensors = trained.weights, .metadata = {}});
-  write_file(folder_ / "weights/config.json",
-             R"({"architecture": "resnet18", "pretrained_cfg": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}})");
+  write_file(
+      folder_ / "weights/config.json",
+      R"({"architecture": "resnet18", "pretrained_cfg": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}})");
   const std::string text =
       "[models.net]\nzoo = 'resnet18'\nsettings = { classes = 4 }\nweights = 'weights'\n"
       "[data]\ntask = 'classification'\nfolder = 'f'\n";

@@ -212,6 +212,7 @@ Pairs open_pairs(const SegmentationData& options, OpenedData& out) {
   } else {
     pairs.masks = std::make_shared<ImageStore>(open_masks(folder.files, options, out.notes));
   }
+  if (options.meaning.border > 0) out.names = kInsideAndBorder;
   for (const auto& c : options.meaning.classes) {
     out.names.push_back(c.name);
     if (!c.mark) continue;
@@ -352,8 +353,13 @@ OpenedData open_segmentation(const SegmentationData& options) {
   if (options.images.empty() || options.masks.empty() == options.annotations.empty()) {
     fail_user("segmentation data needs data.images, and data.masks or data.annotations");
   }
-  if (!options.annotations.empty() && !options.meaning.classes.empty()) {
-    fail_user("data.classes: the classes are those of data.annotations");
+  const MaskMeaning& m = options.meaning;
+  if (!options.annotations.empty() &&
+      (!m.classes.empty() || m.ignore || m.threshold || m.instances)) {
+    fail_user(
+        "data.classes, ignore, threshold and instances say what masks mean; data.annotations says "
+        "so "
+        "itself");
   }
   check(options.meaning);
   OpenedData out;

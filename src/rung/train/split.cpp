@@ -25,9 +25,9 @@ Units units_of(int64_t count, const std::vector<std::string>& groups) {
   return units;
 }
 
-/// One stratum's units, in a drawn order, to the parts.
+/// One stratum's units, in a drawn order, to the parts. `next` counts those that folds were dealt.
 void deal(const Units& units, const SplitOptions& options, bool small_is_training,
-          const std::string& what, Split& out) {
+          const std::string& what, int64_t& next, Split& out) {
   const auto count = static_cast<int64_t>(units.size());
   const auto put = [&](int64_t from, int64_t to, std::vector<int64_t>& part) {
     for (int64_t i = from; i < to; ++i) {
@@ -45,7 +45,9 @@ void deal(const Units& units, const SplitOptions& options, bool small_is_trainin
     return put(shares.train, rest, out.validation);
   }
   const auto [which, of] = *options.fold;
-  for (int64_t i = 0; i < rest; ++i) put(i, i + 1, i % of == which ? out.validation : out.train);
+  for (int64_t i = 0; i < rest; ++i) {
+    put(i, i + 1, next++ % of == which ? out.validation : out.train);
+  }
 }
 
 }  // namespace
@@ -63,7 +65,12 @@ Split draw_split(int64_t count, const std::vector<int64_t>& labels,
     strata[stratified ? labels[static_cast<size_t>(unit.front())] : 0].push_back(unit);
   }
   Split out;
-  for (const auto& [label, members] : strata) deal(members, options, stratified, what, out);
+  int64_t next = 0;
+  for (const auto& [label, members] : strata) deal(members, options, stratified, what, next, out);
+  if (options.fold && out.validation.empty()) {
+    fail_user("{}: fold {} of {} is empty; there are {} samples or groups to share out", what,
+              options.fold->first + 1, options.fold->second, next);
+  }
   if (out.train.empty()) {
     fail_user("{}: of {} samples none is left to train on (validation {}, test {})", what, count,
               options.validation, options.test);
@@ -77,6 +84,23 @@ Split draw_split(int64_t count, const std::vector<int64_t>& labels,
   };
   for (auto* part : {&out.train, &out.validation, &out.test}) mix(*part);
   return out;
+}
+
+void draw_validation(Split& split, const std::vector<int64_t>& labels,
+                     const std::vector<std::string>& groups, const SplitOptions& options,
+                     const std::string& what) {
+  const std::vector<int64_t> rest = split.train;
+  std::vector<int64_t> own_labels;
+  std::vector<std::string> own_groups;
+  for (const int64_t i : rest) {
+    if (!labels.empty()) own_labels.push_back(labels[static_cast<size_t>(i)]);
+    if (!groups.empty()) own_groups.push_back(groups[static_cast<size_t>(i)]);
+  }
+  const Split drawn = draw_split(static_cast<int64_t>(rest.size()), own_labels, own_groups,
+                                 {.validation = options.validation, .seed = options.seed}, what);
+  split.train.clear();
+  for (const int64_t i : drawn.train) split.train.push_back(rest[static_cast<size_t>(i)]);
+  for (const int64_t i : drawn.validation) split.validation.push_back(rest[static_cast<size_t>(i)]);
 }
 
 Split read_split(const Csv& csv, size_t column) {

@@ -29,6 +29,11 @@ Split draw_split(int64_t count, const std::vector<int64_t>& labels,
                  const std::vector<std::string>& groups, const SplitOptions& options,
                  const std::string& what);
 
+/// Draws a validation part from the training part that there is.
+void draw_validation(Split& split, const std::vector<int64_t>& labels,
+                     const std::vector<std::string>& groups, const SplitOptions& options,
+                     const std::string& what);
+
 /// The parts that a column of a table names for its rows: train, val (or validation), test. Throws
 /// a user error with the line of another word.
 Split read_split(const Csv& csv, size_t column);

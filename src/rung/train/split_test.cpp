@@ -82,6 +82,11 @@ TEST(Split, EverySampleValidatesInOneFold) {
     seen.insert(seen.end(), split.validation.begin(), split.validation.end());
     test = split.test;
   }
+  const auto few = labels_of({4, 4, 4, 4, 4, 4, 4, 4, 4, 4});
+  for (int64_t fold = 0; fold < 5; ++fold) {
+    const auto which = std::pair<int64_t, int64_t>(fold, 5);
+    EXPECT_EQ(draw_split(40, few, {}, {.fold = which, .seed = 2}, "x").validation.size(), 8u);
+  }
   EXPECT_EQ(seen.size() + test.size(), 26u);
   EXPECT_EQ(std::set<int64_t>(seen.begin(), seen.end()).size(), seen.size());
 }

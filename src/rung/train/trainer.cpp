@@ -54,6 +54,27 @@ void check_not_quantised(const Graph& graph) {
   }
 }
 
+PartResult measure(ModuleImpl& net, const Dataset& data, const Task& task,
+                   const TrainOptions& options, bool details) {
+  const torch::NoGradGuard no_grad;
+  const bool training = net.is_training();
+  net.eval();
+  const int64_t size = options.eval_batch > 0 ? options.eval_batch : options.batch;
+  const auto score = task.score();
+  double loss_sum = 0;
+  for (const auto& indices : make_batches(data, in_order(data.size()), size, false)) {
+    const Batch batch = placed(data.batch(indices, nullptr), options);
+    const Autocast autocast(options);
+    const at::Tensor output = forward(net, batch);
+    task.check(output, batch);
+    loss_sum += task.loss(output, batch).item<double>() * static_cast<double>(indices.size());
+    score->add(output, batch);
+  }
+  net.train(training);
+  return {data.size() > 0 ? loss_sum / static_cast<double>(data.size()) : 0, score->values(),
+          details ? score->details() : nlohmann::json()};
+}
+
 /// Everything that one run works with.
 class Trainer {
  public:
@@ -183,7 +204,8 @@ class Trainer {
     EpochResult result{.epoch = epoch + 1};
     result.train = train_steps(epoch, result.rate);
     if (has(data_.validation)) {
-      result.validation = evaluate(net_, *data_.validation, task_, options_);
+      // Without details: the log of many epochs and classes would be large.
+      result.validation = measure(net_, *data_.validation, task_, options_, false);
     }
     check_finite(result);
     result.seconds = since(start);
@@ -332,23 +354,7 @@ TrainLog train(ModuleImpl& net, const DataParts& data, const Task& task,
 
 PartResult evaluate(ModuleImpl& net, const Dataset& data, const Task& task,
                     const TrainOptions& options) {
-  const torch::NoGradGuard no_grad;
-  const bool training = net.is_training();
-  net.eval();
-  const int64_t size = options.eval_batch > 0 ? options.eval_batch : options.batch;
-  const auto score = task.score();
-  double loss_sum = 0;
-  for (const auto& indices : make_batches(data, in_order(data.size()), size, false)) {
-    const Batch batch = placed(data.batch(indices, nullptr), options);
-    const Autocast autocast(options);
-    const at::Tensor output = forward(net, batch);
-    task.check(output, batch);
-    loss_sum += task.loss(output, batch).item<double>() * static_cast<double>(indices.size());
-    score->add(output, batch);
-  }
-  net.train(training);
-  return {data.size() > 0 ? loss_sum / static_cast<double>(data.size()) : 0, score->values(),
-          score->details()};
+  return measure(net, data, task, options, true);
 }
 
 }  // namespace rung

@@ -14,12 +14,14 @@ struct Stretch {
   int64_t from = 0, to = 0;
 };
 
+/// Tiles move by this much: a multiple of the step that leaves the overlap at least.
+int64_t stride_of(const Tiling& t) { return (t.size - t.overlap) / t.step * t.step; }
+
 std::vector<Stretch> stretches(int64_t length, const Tiling& tiling) {
-  const int64_t stride =
-      std::max(tiling.step, (tiling.size - tiling.overlap) / tiling.step * tiling.step);
+  const int64_t stride = stride_of(tiling);
   std::vector<Stretch> out;
   for (int64_t from = 0;; from += stride) {
-    const int64_t to = std::min(length, from + tiling.size);
+    const int64_t to = std::min(length, from + stride + tiling.overlap);  // share just that
     out.push_back({from, to});
     if (to == length) return out;
   }
@@ -50,17 +52,17 @@ at::Tensor ramp(const std::vector<Stretch>& all, size_t i) {
 }
 
 void check(const Tiling& t) {
-  if (t.size < 1 || t.overlap < 0 || t.step < 1 || 2 * t.overlap > t.size) {
-    fail_user(
-        "tiles of {} with an overlap of {}: a tile has a size of 1 or more, and shares at most "
-        "half of it",
-        t.size, t.overlap);
+  if (t.size < 1 || t.overlap < 0 || t.step < 1 || t.overlap >= t.size) {
+    fail_user("tiles of {} with an overlap of {}: a size is 1 or more, and an overlap smaller",
+              t.size, t.overlap);
   }
-  if (t.size - t.overlap < t.step) {
+  if (stride_of(t) < std::max<int64_t>(t.overlap, 1)) {
     fail_user(
-        "tiles of {} with an overlap of {} move by less than {}, the step of the network's "
-        "strides; give larger tiles",
-        t.size, t.overlap, t.step);
+        "tiles of {} with an overlap of {} move by {}\n"
+        "  rule    tiles begin at multiples of {}, as the network's strides count, and share half "
+        "of "
+        "themselves at most\n  fix     larger tiles, or a smaller overlap",
+        t.size, t.overlap, stride_of(t), t.step);
   }
 }
 
