@@ -42,7 +42,7 @@ rung_test(rung_torch_tests ops/eager ops/eager_layout_cases ops/eager_map_cases
 rung_test(rung_torch_tests exec/eager/convert exec/eager/identity exec/eager/join_layouts exec/eager/module)
 rung_test(rung_torch_tests exec/eager/module_state exec/eager/tiled)
 rung_test(rung_core_tests io/csv io/idx io/toml)
-rung_test(rung_torch_tests train/data train/losses train/mask_classes train/options train/recipe train/split
+rung_test(rung_torch_tests train/data train/losses train/mask_classes train/objective train/options train/recipe train/split
           train/task train/trainer)
 rung_test(rung_torch_tests exec/eager/trace)
 if(RUNG_ONNX)

@@ -64,7 +64,7 @@ TrainLog run(const std::string& name, std::vector<std::string> sets) {
   const Recipe recipe = load_recipe(recipe_file(name), sets);
   const OpenedData data = open_data(recipe);
   Module net(recipe.plan.apply(), ModuleOptions{.seed = recipe.train.seed});
-  return train(*net, data.parts, *make_task(recipe, data, recipe.plan.apply().graph), recipe.train,
+  return train(*net, data.parts, make_objective(recipe, data, net->graph()), recipe.train,
                {.folder = recipe.out});
 }
 

@@ -83,12 +83,12 @@ void run_evaluate(const EvaluateCommand& command) {
   check_meaning(model, data, file.string());
   if (command.network.empty()) note_other_run(recipe, data);
   at::set_num_threads(recipe.train.threads > 0 ? recipe.train.threads : usable_cores());
-  const auto task = make_task(recipe, data, model.graph);
+  const Objective objective = make_objective(recipe, data, model.graph);
   Module net(model);
   net->to(find_device(recipe.train.device));
   const Dataset& part = part_of(data, command.part);
-  const PartResult result = evaluate(*net, part, *task, recipe.train);
-  std::printf("%s of %s on %lld samples (%s)\n", task->name().c_str(), file.string().c_str(),
+  const PartResult result = evaluate(*net, part, objective, recipe.train);
+  std::printf("%s of %s on %lld samples (%s)\n", objective.name().c_str(), file.string().c_str(),
               static_cast<long long>(part.size()), command.part.c_str());
   std::printf("loss %.4f", result.loss);
   nlohmann::json out = {{"network", file.string()},
@@ -96,12 +96,12 @@ void run_evaluate(const EvaluateCommand& command) {
                         {"samples", part.size()},
                         {"loss", result.loss}};
   for (size_t i = 0; i < result.metrics.size(); ++i) {
-    const std::string name = task->metrics()[i].name;
+    const std::string name = objective.metrics()[i].name;
     std::printf("  %s %.4f", name.c_str(), result.metrics[i]);
     out["metrics"][name] = result.metrics[i];
   }
-  std::printf("\n%s%s", class_table(result.details).c_str(),
-              confusion_table(result.details).c_str());
+  std::printf("\n%s%s", class_tables(result.details).c_str(),
+              confusion_tables(result.details).c_str());
   if (!result.details.is_null()) out["details"] = result.details;
   if (!command.json.empty()) write_file(command.json, out.dump(1) + "\n");
 }

@@ -49,7 +49,7 @@ void print_result(const TrainLog& log, const Recipe& recipe) {
     for (size_t i = 0; i < log.metrics.size(); ++i) {
       std::printf("  %s %.4f", log.metrics[i].name.c_str(), log.test->metrics[i]);
     }
-    std::printf("\n%s", class_table(log.test->details).c_str());
+    std::printf("\n%s", class_tables(log.test->details).c_str());
   }
   std::printf("results: %s (best.rung, history.csv, curves.svg, predictions)\n",
               recipe.out.string().c_str());
@@ -70,14 +70,15 @@ void run_train(const TrainCommand& command) {
   const OutputOptions output = output_of(command, recipe);
   if (command.explain) std::fputs(recipe.plan.explain().c_str(), stdout);
   const OpenedData data = open_data(recipe);
-  const auto task = make_task(recipe, data, recipe.plan.apply().graph);
-  auto facts = data.facts();
-  facts["task"] = task->name();
   Model joined = joined_network(recipe, data);
+  const Objective objective = make_objective(recipe, data, joined.graph);
+  const Task& task = *objective.goals()[0].task;
+  auto facts = data.facts();
+  facts["task"] = task.name();
   joined.about["task"] = facts.dump();
   Module net(joined, ModuleOptions{.seed = recipe.train.seed});
   freeze(*net, recipe.freeze);
-  std::printf("%s: %s\n", task->name().c_str(), data.text.c_str());
+  std::printf("%s: %s\n", objective.name().c_str(), data.text.c_str());
   for (const auto& note : recipe.notes) std::printf("note: %s\n", note.c_str());
   for (const auto& note : data.notes) std::printf("note: %s\n", note.c_str());
   std::printf("network: %s weights, %s of them trained; skips: %zu\n",
@@ -87,9 +88,9 @@ void run_train(const TrainCommand& command) {
     std::printf("results: replacing those of an earlier run in %s\n", recipe.out.string().c_str());
   }
   std::fflush(stdout);
-  ProgressView view(task->metrics(), recipe.train.epochs);
+  ProgressView view(objective.metrics(), recipe.train.epochs);
   const TrainLog log =
-      train(*net, data.parts, *task, recipe.train,
+      train(*net, data.parts, objective, recipe.train,
             {.folder = recipe.out,
              .settings = recipe.settings,
              .digests = data.digests,
@@ -107,9 +108,9 @@ void run_train(const TrainCommand& command) {
                               ? ShownPart{*parts.validation, "validation"}
                               : ShownPart{*parts.train, "training"};
   write_file(recipe.out / "data.json", facts.dump(1) + "\n");
-  draw_predictions(*net, data, shown, *task, recipe.train, recipe.out);
+  draw_predictions(*net, data, shown, task, recipe.train, recipe.out);
   print_result(log, recipe);
-  if (output.file) save_any_model(net->model(), output);
+  if (output.file) save_any_model(objective.without_hints(net->model()), output);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "rung/base/table.h"
 
 namespace rung::cli {
+namespace {
 
 std::string class_table(const nlohmann::json& details) {
   if (!details.contains("classes") || details.at("classes").size() < 2) return {};
@@ -39,6 +40,25 @@ std::string confusion_table(const nlohmann::json& details) {
     table.add(std::move(row));
   }
   return "\n" + table.text();
+}
+
+/// The table of one output, or of each under its name.
+std::string of_each(const nlohmann::json& details, std::string (*table)(const nlohmann::json&)) {
+  if (!details.is_object() || details.contains("classes")) return table(details);
+  std::string out;
+  for (const auto& [name, entry] : details.items()) {
+    const std::string text = table(entry);
+    if (!text.empty()) out += "\n" + name + ":" + text;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string class_tables(const nlohmann::json& details) { return of_each(details, class_table); }
+
+std::string confusion_tables(const nlohmann::json& details) {
+  return of_each(details, confusion_table);
 }
 
 }  // namespace rung::cli

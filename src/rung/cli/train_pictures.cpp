@@ -33,7 +33,7 @@ Seen look(ModuleImpl& net, const Dataset& data, const Task& task, const TrainOpt
   net.eval();
   const Batch batch = placed(data.batch(indices, nullptr), options);
   const Autocast autocast(options);
-  const at::Tensor said = task.predict(forward(net, batch), batch);
+  const at::Tensor said = task.predict(forward(net, batch).at(0), batch);
   return {{batch.input.cpu(), batch.target.cpu()}, said.cpu()};
 }
 

@@ -272,14 +272,56 @@ std::vector<size_t> label_columns(const Csv& csv) {
   return columns;
 }
 
-bool has_column(const Csv& csv, const char* name) {
-  return std::find(csv.columns.begin(), csv.columns.end(), name) != csv.columns.end();
+OpenedData open_csv(const ClassificationData& options) {
+  const Csv csv = load_csv(options.csv);
+  const fs::path root = options.csv.parent_path();
+  OpenedData out;
+  const size_t file = csv.column("file");
+  std::vector<fs::path> files;
+  std::set<std::string> seen;
+  for (size_t row = 0; row < csv.rows.size(); ++row) {
+    const std::string& name = csv.rows[row][file];
+    if (!path_exists(root / name)) {
+      fail_user("{}:{}: there is no file {}", csv.file, csv.lines[row], (root / name).string());
+    }
+    if (!seen.insert(name).second) {
+      fail_user("{}:{}: {} stands there twice", csv.file, csv.lines[row], quoted(name));
+    }
+    files.push_back(root / name);
+  }
+  std::vector<std::string> unread;
+  const auto read = label_columns(csv);
+  for (size_t i = 0; i < csv.columns.size(); ++i) {
+    const std::string& name = csv.columns[i];
+    const bool known = name == "file" || name == "split" || name == "group" ||
+                       std::find(read.begin(), read.end(), i) != read.end();
+    if (!known) unread.push_back(name);
+  }
+  if (!unread.empty()) {
+    out.notes.push_back(
+        fmt::format("columns of {} that are not read: {}", csv.file, join(unread, ", ")));
+  }
+  const at::Tensor labels = read_labels(csv, read, out.names, out.notes);
+  out.overlapping = labels.dim() == 2;
+  const auto source = open_files(std::move(files), labels, root, options, out);
+  out.digests.push_back({options.csv.filename().string(), digest_of(read_file(options.csv))});
+  std::vector<int64_t> strata;
+  if (!out.overlapping) {
+    strata.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
+  }
+  const Split split = split_table(csv, strata,
+                                  {.validation = options.validation,
+                                   .test = options.test,
+                                   .fold = options.fold,
+                                   .seed = options.seed});
+  set_parts(source, split, options, out);
+  return out;
 }
 
-/// The labels of all rows: i64 [N], or f32 [N, classes] where there are several columns.
-at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names,
-                       std::vector<std::string>& notes) {
-  const auto columns = label_columns(csv);
+}  // namespace
+
+at::Tensor read_labels(const Csv& csv, const std::vector<size_t>& columns,
+                       std::vector<std::string>& names, std::vector<std::string>& notes) {
   std::set<std::string> known;
   for (size_t row = 0; row < csv.rows.size(); ++row) {
     bool any = false;
@@ -331,69 +373,6 @@ at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names,
   }
   return labels;
 }
-
-OpenedData open_csv(const ClassificationData& options) {
-  const Csv csv = load_csv(options.csv);
-  const fs::path root = options.csv.parent_path();
-  OpenedData out;
-  const size_t file = csv.column("file");
-  std::vector<fs::path> files;
-  std::set<std::string> seen;
-  for (size_t row = 0; row < csv.rows.size(); ++row) {
-    const std::string& name = csv.rows[row][file];
-    if (!path_exists(root / name)) {
-      fail_user("{}:{}: there is no file {}", csv.file, csv.lines[row], (root / name).string());
-    }
-    if (!seen.insert(name).second) {
-      fail_user("{}:{}: {} stands there twice", csv.file, csv.lines[row], quoted(name));
-    }
-    files.push_back(root / name);
-  }
-  std::vector<std::string> unread;
-  const auto read = label_columns(csv);
-  for (size_t i = 0; i < csv.columns.size(); ++i) {
-    const std::string& name = csv.columns[i];
-    const bool known = name == "file" || name == "split" || name == "group" ||
-                       std::find(read.begin(), read.end(), i) != read.end();
-    if (!known) unread.push_back(name);
-  }
-  if (!unread.empty()) {
-    out.notes.push_back(
-        fmt::format("columns of {} that are not read: {}", csv.file, join(unread, ", ")));
-  }
-  const at::Tensor labels = read_labels(csv, out.names, out.notes);
-  out.overlapping = labels.dim() == 2;
-  const auto source = open_files(std::move(files), labels, root, options, out);
-  out.digests.push_back({options.csv.filename().string(), digest_of(read_file(options.csv))});
-  std::vector<std::string> groups;
-  for (size_t row = 0; has_column(csv, "group") && row < csv.rows.size(); ++row) {
-    groups.push_back(csv.rows[row][csv.column("group")]);
-  }
-  std::vector<int64_t> strata;
-  if (!out.overlapping) {
-    strata.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
-  }
-  const SplitOptions drawn{.validation = options.validation,
-                           .test = options.test,
-                           .fold = options.fold,
-                           .seed = options.seed};
-  Split split;
-  if (has_column(csv, "split")) {
-    if (options.fold)
-      fail_user("{}: the column split says the parts; leave out data.fold", csv.file);
-    split = read_split(csv, csv.column("split"));
-    if (split.train.empty()) fail_user("{}: no image is left to train on", csv.file);
-    if (split.validation.empty() && options.validation > 0) {
-      draw_validation(split, strata, groups, drawn, csv.file);
-    }
-  } else {
-    split = draw_split(labels.size(0), strata, groups, drawn, csv.file);
-  }
-  set_parts(source, split, options, out);
-  return out;
-}
-
-}  // namespace
 
 OpenedData open_classification(const ClassificationData& options) {
   const int given = (options.idx.empty() ? 0 : 1) + (options.folder.empty() ? 0 : 1) +

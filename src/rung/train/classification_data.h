@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "rung/io/csv.h"
 #include "rung/train/augment.h"
 #include "rung/train/dataset.h"
 
@@ -31,5 +32,11 @@ struct ClassificationData {
 /// error that names the file: missing, broken, images and labels that differ in number, sizes that
 /// differ, fewer than two classes.
 OpenedData open_classification(const ClassificationData& options);
+
+/// The labels in columns of a table: i64 [N] of one column, f32 [N, classes] (0 or 1) of several.
+/// Sets the classes' names, in their order, and says which differ in spaces or case alone. Throws a
+/// user error with the line of an empty label, or where there are fewer than two classes.
+at::Tensor read_labels(const Csv& csv, const std::vector<size_t>& columns,
+                       std::vector<std::string>& names, std::vector<std::string>& notes);
 
 }  // namespace rung

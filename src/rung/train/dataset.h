@@ -19,6 +19,8 @@ struct Batch {
   /// What the task wants: classes i64 [N]; masks i64 [N, H, W] of exclusive classes (below 0: not
   /// counted), f32 [N, C, H, W] of a foreground or overlapping classes; rows f32.
   at::Tensor target;
+  /// Those behind the first, of a network of several inputs (in the order of the graph's) or goals.
+  std::vector<at::Tensor> more_inputs = {}, more_targets = {};
 };
 
 /// Samples by number. Reading is free of side effects, so that the same numbers and the same random
@@ -71,6 +73,8 @@ struct OpenedData {
   std::string text;                      ///< one line about what was read
   std::vector<std::string> notes = {};   ///< what was left out or guessed, and what is odd
   std::vector<FileDigest> digests = {};  ///< of the files that were read
+  /// What targets behind the first are: their names, colours, counts, scales.
+  std::vector<OpenedData> more_targets = {};
 
   /// What users of the trained network must know of the data: {"classes": […], "colors": […],
   /// "overlapping": true, "size": [h, w]}, each where there is such a thing, or {"inputs":

@@ -1,12 +1,14 @@
 #include "rung/train/recipe.h"
 
 #include <algorithm>
+#include <set>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
 #include "rung/blocks/zoo.h"
 #include "rung/graph/input_roles.h"
 #include "rung/graph/new_head.h"
+#include "rung/graph/passes/drop_dropout.h"
 #include "rung/io/model_file.h"
 #include "rung/io/state_dict.h"
 #include "rung/train/model_folder.h"
@@ -318,18 +320,29 @@ void set_side(const std::vector<std::string>& sides, const std::string& where, R
 void draw_parts_by(uint64_t seed, Recipe& recipe) {
   if (auto* data = std::get_if<ClassificationData>(&recipe.data)) data->seed = seed;
   if (auto* data = std::get_if<SegmentationData>(&recipe.data)) data->seed = seed;
+  if (auto* data = std::get_if<TableData>(&recipe.data)) data->seed = seed;
 }
 
-void check_ends(const Graph& graph, const std::string& file) {
-  if (graph.inputs().size() != 1 || graph.outputs().size() != 1) {
-    std::vector<std::string> inputs, outputs;
-    for (const NodeId id : graph.inputs()) inputs.push_back(graph.node(id).name);
-    for (const auto& output : graph.outputs()) outputs.push_back(output.name);
-    fail_user(
-        "{}: training wants one input and one output; the network has the inputs {} and the "
-        "outputs {}\n  fix     wire inputs with `input`, choose an output with `outputs`",
-        file, join(inputs, ", "), join(outputs, ", "));
+/// Refuses a network whose inputs and outputs are not those that the data and the recipe have.
+void check_ends(const Recipe& recipe, const std::string& file) {
+  const Graph graph = recipe.plan.apply().graph;
+  std::vector<std::string> inputs, outputs;
+  for (const NodeId id : graph.inputs()) inputs.push_back(graph.node(id).name);
+  for (const auto& output : graph.outputs()) outputs.push_back(output.name);
+  std::set<std::string> hinted;
+  for (const Hint& hint : recipe.hints) hinted.insert({hint.student, hint.teacher});
+  size_t kept = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    kept += i < recipe.outputs.size() || !hinted.contains(outputs[i]) ? 1 : 0;
   }
+  const bool table = std::holds_alternative<TableData>(recipe.data);
+  if ((inputs.size() == 1 || table) && kept == recipe.outputs.size()) return;
+  fail_user(
+      "{}: training wants one input and {}; the network has the inputs {} and the outputs {}\n"
+      "  fix     wire inputs with `input`, choose an output with `outputs`, or say with [[output]] "
+      "what each is trained for",
+      file, recipe.outputs.size() == 1 ? "one output" : "the outputs of [[output]]",
+      join(inputs, ", "), join(outputs, ", "));
 }
 
 }  // namespace
@@ -366,7 +379,6 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   JoinSpec spec;
   read_networks(root, base, open, recipe, spec);
   read_skips(root, spec);
-  spec.outputs = root.texts("outputs").value_or(std::vector<std::string>());
   auto data = root.table("data");
   if (!data) fail_user("{} has no [data]", path.string());
   const bool own_seed = data->has("seed");
@@ -377,13 +389,16 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
     read_train(*train, base, recipe);
   }
   if (!own_seed) draw_parts_by(recipe.train.seed, recipe);
+  read_outputs(root, recipe, spec);
+  read_hints(root, recipe);
   root.finish();
   try {
-    recipe.plan = plan(spec);
+    plan_hints(recipe, spec);
+    match_inputs(recipe);
   } catch (const Error& error) {
     throw placed(error, path.string());
   }
-  check_ends(recipe.plan.apply().graph, path.string());
+  check_ends(recipe, path.string());
   return recipe;
 }
 
@@ -394,79 +409,15 @@ OpenedData open_data(const Recipe& recipe) {
   if (const auto* data = std::get_if<SegmentationData>(&recipe.data)) {
     return open_segmentation(*data);
   }
+  if (const auto* data = std::get_if<TableData>(&recipe.data)) return open_table(*data);
   return open_forecasting(std::get<ForecastingData>(recipe.data));
 }
 
-namespace {
-
-/// One weight per class: those that the recipe names, or such that every class counts alike, with a
-/// mean of 1 over the classes that are there.
-std::vector<double> class_weights(const Recipe& recipe, const OpenedData& data) {
-  const auto& names = data.names;
-  const bool any = recipe.weigh_classes || !recipe.class_weights.empty();
-  if (any && (names.empty() || (recipe.weigh_classes && data.overlapping))) {
-    fail_user(
-        "loss.class_weights{} weigh one class against another, and here {}\n"
-        "  fix     focal or tversky, which count what is rare or missed for more",
-        recipe.weigh_classes ? " = \"frequency\"" : "",
-        names.empty() ? "there is a foreground alone" : "each class is a yes or no of its own");
-  }
-  for (const auto& [name, unused] : recipe.class_weights) {
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    fail_user("loss.class_weights: {} is none of the classes, which are {}", quoted(name),
-              join(names, ", "));
-  }
-  std::vector<double> weights;
-  if (recipe.weigh_classes) {
-    double sum = 0, there = 0;
-    for (const int64_t count : data.counts) {
-      weights.push_back(count > 0 ? 1 / static_cast<double>(count) : 0);
-      sum += weights.back();
-      there += count > 0 ? 1 : 0;
-    }
-    for (double& weight : weights) weight *= there / sum;
-  } else if (!recipe.class_weights.empty()) {
-    for (const auto& name : names) {
-      const auto found = recipe.class_weights.find(name);
-      weights.push_back(found == recipe.class_weights.end() ? 1 : found->second);
-    }
-  }
-  return weights;
-}
-
-/// What the network's output is. Refuses a softmax where classes are a yes or no each, and what
-/// cannot be logits.
-OutputForm form_for(const Graph& graph, bool exclusive) {
-  const Value output = graph.outputs().at(0).value;
-  const OutputForm form = output_form(graph, output);
-  const std::string end = output_form_text(graph, output);
-  if (form == OutputForm::kAboveZero) {
-    fail_user(
-        "the network ends in {}, which gives nothing below 0, and the loss wants logits of both "
-        "signs\n  fix     a network that ends in the layer before, or in a {}",
-        end, exclusive ? "softmax" : "sigmoid");
-  }
-  const bool softmax = form == OutputForm::kSoftmax || form == OutputForm::kLogSoftmax;
-  if (softmax && !exclusive) {
-    fail_user(
-        "the network ends in {}, whose numbers add up to 1, and here each channel is a yes or no "
-        "of its own\n  fix     a network that ends in the layer before, or in a sigmoid; or data "
-        "with one class a pixel (data.classes)",
-        end);
-  }
-  if (form == OutputForm::kSigmoid && exclusive) {
-    fail_user(
-        "the network ends in {}, a yes or no for each class, and here every sample is of one "
-        "class\n  fix     a network that ends in the layer before, or in a softmax",
-        end);
-  }
-  return form;
-}
-
-}  // namespace
-
 Model joined_network(const Recipe& recipe, const OpenedData& data) {
   Model joined = recipe.plan.apply();
+  for (const auto& teacher : recipe.teachers) {
+    joined.graph = without_dropout(joined.graph, teacher + "/");
+  }
   if (!recipe.measure_normalization) return joined;
   at::Tensor sum, square;
   double pixels = 0;
@@ -489,31 +440,6 @@ Model joined_network(const Recipe& recipe, const OpenedData& data) {
   }
   joined.graph = normalized(joined.graph, how);
   return joined;
-}
-
-std::unique_ptr<Task> make_task(const Recipe& recipe, const OpenedData& data,
-                                const Graph& network) {
-  if (const auto* forecasting = std::get_if<ForecastingData>(&recipe.data)) {
-    return forecasting_task({.horizon = forecasting->horizon,
-                             .places = data.places,
-                             .dense = recipe.dense,
-                             .relative = recipe.relative,
-                             .loss = recipe.loss});
-  }
-  LossOptions loss = recipe.loss;
-  loss.class_weights = class_weights(recipe, data);
-  if (std::holds_alternative<ClassificationData>(recipe.data)) {
-    return classification_task({.classes = static_cast<int64_t>(data.names.size()),
-                                .names = data.names,
-                                .overlapping = data.overlapping,
-                                .loss = loss,
-                                .form = form_for(network, !data.overlapping)});
-  }
-  const bool exclusive = !data.names.empty() && !data.overlapping;
-  return segmentation_task({.classes = data.names,
-                            .overlapping = data.overlapping,
-                            .loss = loss,
-                            .form = form_for(network, exclusive)});
 }
 
 }  // namespace rung

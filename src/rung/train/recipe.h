@@ -15,24 +15,43 @@
 #include "rung/join/plan.h"
 #include "rung/train/classification_data.h"
 #include "rung/train/forecasting_data.h"
+#include "rung/train/objective.h"
 #include "rung/train/options.h"
 #include "rung/train/segmentation_data.h"
+#include "rung/train/table_data.h"
 #include "rung/train/task.h"
 
 namespace rung {
+
+/// A loss as a recipe gives it.
+struct LossChoice {
+  LossOptions options;                          ///< without terms: the task's own
+  bool weigh_classes = false;                   ///< by how often each class is there
+  std::map<std::string, double> class_weights;  ///< or by the classes' names
+};
+
+/// An output that a recipe trains.
+struct OutputChoice {
+  std::string name;  ///< of the network's output
+  double weight = 1;
+  LossChoice loss;
+  size_t target = 0;  ///< of the data
+};
 
 /// A recipe, read and checked, its networks joined; nothing of the data is opened yet.
 /// The keys are described in docs/recipe.md.
 struct Recipe {
   JoinPlan plan;
-  std::variant<ClassificationData, SegmentationData, ForecastingData> data;
+  std::variant<ClassificationData, SegmentationData, ForecastingData, TableData> data;
   bool dense = false, relative = false;  ///< forecasting
-  LossOptions loss;                      ///< without terms: the task's own
-  bool weigh_classes = false;            ///< class weights from how often each class is there
-  std::map<std::string, double> class_weights;  ///< or by the classes' names
-  std::vector<std::string> freeze;              ///< globs over the joined network's weights
-  std::vector<std::string> notes;               ///< of weights: what was taken, adapted, drawn
-  bool measure_normalization = false;           ///< of the input, from the training part
+  LossChoice loss;                       ///< of [train]
+  std::vector<OutputChoice> outputs;     ///< one at least
+  std::vector<Hint> hints;
+  /// Networks that only hints read: they stay as they are, and run as in evaluation.
+  std::vector<std::string> teachers;
+  std::vector<std::string> freeze;     ///< globs over the joined network's weights
+  std::vector<std::string> notes;      ///< of weights: what was taken, adapted, drawn
+  bool measure_normalization = false;  ///< of the input, from the training part
   TrainOptions train;
   std::filesystem::path out;
   std::filesystem::path exported;  ///< a file for the best network; empty: none but those in `out`
@@ -55,9 +74,9 @@ OpenedData open_data(const Recipe& recipe);
 /// The recipe's joined network: where the recipe asks for it, with an input that is normalised by
 /// the mean and deviation of each channel over the training part.
 Model joined_network(const Recipe& recipe, const OpenedData& data);
-/// The task for a network, the recipe's or another one, and the recipe's data. Throws a user error:
-/// class weights of classes that are not there, an output whose numbers cannot be what the task
-/// wants.
-std::unique_ptr<Task> make_task(const Recipe& recipe, const OpenedData& data, const Graph& network);
+/// What a network, the recipe's or another one with the same outputs, is trained for with the
+/// recipe's data; without hints where it lacks their taps. Throws a user error: class weights of
+/// classes that are not there, an output whose numbers cannot be what its task wants.
+Objective make_objective(const Recipe& recipe, const OpenedData& data, const Graph& network);
 
 }  // namespace rung

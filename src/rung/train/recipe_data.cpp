@@ -110,43 +110,6 @@ Mark read_mark(TomlReader& table, const std::string& key) {
   }
 }
 
-/// What stands in masks: classes = { NAME = NUMBER or "#rrggbb", … }, or ["NAME", …] with a folder
-/// of masks each.
-MaskMeaning read_meaning(TomlReader& table) {
-  MaskMeaning meaning;
-  if (table.is_table("classes")) {
-    auto classes = table.table("classes");
-    for (const auto& name : classes->keys_in_order()) {
-      meaning.classes.push_back({name, read_mark(*classes, name)});
-    }
-    if (meaning.classes.size() < 2) {
-      fail_user("{} needs two classes at least, the background among them", table.where("classes"));
-    }
-  } else if (const auto names = table.texts("classes")) {
-    for (const auto& name : *names) meaning.classes.push_back({name, std::nullopt});
-  }
-  if (table.has("ignore")) meaning.ignore = read_mark(table, "ignore");
-  if (table.has("threshold")) {
-    int64_t threshold = 0;
-    table.read("threshold", threshold, 1, 65535);
-    meaning.threshold = threshold;
-  }
-  if (table.is_table("instances")) {  // instances = { border = 2 }
-    auto instances = table.table("instances");
-    meaning.instances = true;
-    instances->read("border", meaning.border, 1, 100);
-    instances->finish();
-  } else {
-    table.read("instances", meaning.instances);
-  }
-  try {
-    check(meaning);
-  } catch (const Error& error) {
-    throw placed(error, table.where());
-  }
-  return meaning;
-}
-
 SegmentationData segmentation(TomlReader& table, const std::filesystem::path& base,
                               Recipe& recipe) {
   SegmentationData data;
@@ -179,6 +142,51 @@ ForecastingData forecasting(TomlReader& table, const std::filesystem::path& base
   table.read("dense", recipe.dense);
   table.read("relative", recipe.relative);
   if (data.file.empty()) fail_user("{} needs file, a CSV", table.where());
+  return data;
+}
+
+TableInput table_input(TomlReader table, const std::string& name) {
+  TableInput input{.input = name, .image = {}};
+  table.read("image", input.image);
+  input.numbers = table.texts("numbers").value_or(std::vector<std::string>());
+  if (input.image.empty() == input.numbers.empty()) {
+    fail_user("{} needs image, a column of files, or numbers, columns of numbers", table.where());
+  }
+  for (const char* key : {"channels", "size"}) {
+    if (!input.image.empty() || !table.has(key)) continue;
+    fail_user("{} goes with image", table.where(key));
+  }
+  input.channels = read_channels(table);
+  input.size = read_size(table, "size");
+  table.finish();
+  return input;
+}
+
+TableData table_data(TomlReader& table, const std::filesystem::path& base) {
+  TableData data;
+  data.csv = read_path(table, "csv", base);
+  if (data.csv.empty()) fail_user("{} needs csv, a table with a row per sample", table.where());
+  auto inputs = table.table("inputs");
+  for (const auto& name : inputs ? inputs->keys() : std::vector<std::string>()) {
+    data.inputs.push_back(table_input(*inputs->table(name), name));
+  }
+  if (data.inputs.empty()) {
+    fail_user(
+        "{} needs inputs: [data.inputs.NAME] for each input of the network, with image or "
+        "numbers",
+        table.where());
+  }
+  data.fold = read_fold(table);
+  if (data.fold && table.has("validation")) {
+    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
+  }
+  table.read("validation", data.validation, 0, 0.9);
+  table.read("test", data.test, 0, 0.9);
+  if (table.has("seed")) {
+    int64_t seed = 0;
+    table.read("seed", seed, 0, INT64_MAX);
+    data.seed = static_cast<uint64_t>(seed);
+  }
   return data;
 }
 
@@ -237,69 +245,54 @@ void read_schedule(TomlReader& parent, ScheduleOptions& s) {
   table->finish();
 }
 
-/// One term: dice = 1, or focal = { weight = 1, gamma = 2 }.
-LossTerm read_term(TomlReader& loss, const std::string& kind) {
-  LossTerm term{.kind = kind};
-  if (!loss.is_table(kind)) {
-    loss.read(kind, term.weight, 0, 1000);
-    return term;
-  }
-  auto table = loss.table(kind);
-  table->read("weight", term.weight, 0, 1000);
-  if (kind == "focal") table->read("gamma", term.gamma, 0, 100);
-  if (kind == "tversky") {
-    table->read("alpha", term.alpha, 0, 100);
-    table->read("beta", term.beta, 0, 100);
-  }
-  if (kind == "huber") table->read("delta", term.delta, 1e-12, 1e12);
-  table->finish();
-  return term;
-}
-
-/// The terms that are given, and those of the task that are not named: { focal = 1, dice = 0 }.
-void read_loss(TomlReader& loss, Recipe& recipe) {
-  const bool numbers = std::holds_alternative<ForecastingData>(recipe.data);
-  const bool masks = std::holds_alternative<SegmentationData>(recipe.data);
-  const auto kinds = numbers ? number_loss_kinds() : class_loss_kinds();
-  const auto others = numbers ? class_loss_kinds() : number_loss_kinds();
-  for (const auto& key : loss.keys()) {
-    if (std::find(others.begin(), others.end(), key) == others.end()) continue;
-    fail_user("{} is a loss of {}; here these are known: {}", loss.where(key),
-              numbers ? "classes" : "numbers", join(kinds, ", "));
-  }
-  const bool any =
-      std::any_of(kinds.begin(), kinds.end(), [&](const auto& kind) { return loss.has(kind); });
-  for (const auto& kind : kinds) {
-    // cross_entropy stays beside others unless it is set to 0; so does dice of masks.
-    const bool usual = kind == "cross_entropy" || (masks && kind == "dice");
-    if (loss.has(kind)) {
-      recipe.loss.terms.push_back(read_term(loss, kind));
-    } else if (any && usual && !numbers) {
-      recipe.loss.terms.push_back({.kind = kind});
-    }
-  }
-  if (any && std::all_of(recipe.loss.terms.begin(), recipe.loss.terms.end(),
-                         [](const LossTerm& term) { return term.weight == 0; })) {
-    fail_user("{}: no term has a weight", loss.where());
-  }
-  if (numbers) return loss.finish();
-  loss.read("label_smoothing", recipe.loss.label_smoothing, 0, 0.99);
-  if (loss.is_table("class_weights")) {
-    auto weights = loss.table("class_weights");
-    for (const auto& name : weights->keys()) {
-      weights->read(name, recipe.class_weights[name], 0, 1e6);
-    }
-  } else if (const auto how = loss.text("class_weights")) {
-    if (*how != "frequency") {
-      fail_user("{} is \"frequency\" (every class counts alike) or {{ CLASS = WEIGHT, … }}",
-                loss.where("class_weights"));
-    }
-    recipe.weigh_classes = true;
-  }
-  loss.finish();
-}
-
 }  // namespace
+
+TargetKind target_kind(const Recipe& recipe, size_t target) {
+  if (const auto* table = std::get_if<TableData>(&recipe.data)) {
+    const TableTarget& it = table->targets.at(target);
+    return !it.label.empty()  ? TargetKind::kClasses
+           : !it.mask.empty() ? TargetKind::kMasks
+                              : TargetKind::kNumbers;
+  }
+  if (std::holds_alternative<ForecastingData>(recipe.data)) return TargetKind::kNumbers;
+  return std::holds_alternative<SegmentationData>(recipe.data) ? TargetKind::kMasks
+                                                               : TargetKind::kClasses;
+}
+
+MaskMeaning read_meaning(TomlReader& table) {
+  MaskMeaning meaning;
+  if (table.is_table("classes")) {
+    auto classes = table.table("classes");
+    for (const auto& name : classes->keys_in_order()) {
+      meaning.classes.push_back({name, read_mark(*classes, name)});
+    }
+    if (meaning.classes.size() < 2) {
+      fail_user("{} needs two classes at least, the background among them", table.where("classes"));
+    }
+  } else if (const auto names = table.texts("classes")) {
+    for (const auto& name : *names) meaning.classes.push_back({name, std::nullopt});
+  }
+  if (table.has("ignore")) meaning.ignore = read_mark(table, "ignore");
+  if (table.has("threshold")) {
+    int64_t threshold = 0;
+    table.read("threshold", threshold, 1, 65535);
+    meaning.threshold = threshold;
+  }
+  if (table.is_table("instances")) {  // instances = { border = 2 }
+    auto instances = table.table("instances");
+    meaning.instances = true;
+    instances->read("border", meaning.border, 1, 100);
+    instances->finish();
+  } else {
+    table.read("instances", meaning.instances);
+  }
+  try {
+    check(meaning);
+  } catch (const Error& error) {
+    throw placed(error, table.where());
+  }
+  return meaning;
+}
 
 std::filesystem::path recipe_path(const std::string& text, const std::filesystem::path& base,
                                   const std::string& where) {
@@ -325,7 +318,7 @@ std::filesystem::path recipe_path(const std::string& text, const std::filesystem
 
 void read_data(TomlReader table, const std::filesystem::path& base, Recipe& recipe) {
   const auto task = table.text("task");
-  const std::string tasks = "classification, segmentation, forecasting";
+  const std::string tasks = "classification, segmentation, forecasting, table";
   if (!task) fail_user("{}: data.task is missing; it is one of {}", table.where(), tasks);
   if (*task == "classification") {
     recipe.data = classification(table, base, recipe);
@@ -333,6 +326,8 @@ void read_data(TomlReader table, const std::filesystem::path& base, Recipe& reci
     recipe.data = segmentation(table, base, recipe);
   } else if (*task == "forecasting") {
     recipe.data = forecasting(table, base, recipe);
+  } else if (*task == "table") {
+    recipe.data = table_data(table, base);
   } else {
     fail_user("{} = {} is not known; it is one of {}", table.where("task"), quoted(*task), tasks);
   }
@@ -351,7 +346,10 @@ void read_train(TomlReader table, const std::filesystem::path& base, Recipe& rec
   o.threads = static_cast<int>(threads);
   read_optimizer(table, o.optimizer);
   read_schedule(table, o.schedule);
-  if (auto loss = table.table("loss")) read_loss(*loss, recipe);
+  if (table.has("loss") && std::holds_alternative<TableData>(recipe.data)) {
+    fail_user("{}: each [[output]] of a table has a loss of its own", table.where("loss"));
+  }
+  if (auto loss = table.table("loss")) read_loss(*loss, recipe, 0, recipe.loss);
   table.read("monitor", o.monitor);
   table.read("clip", o.clip, 0, 1e30);
   table.read("precision", o.precision);

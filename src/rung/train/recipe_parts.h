@@ -16,6 +16,28 @@ inline Error placed(const Error& error, const std::string& place) {
   return Error(error.kind(), place + ": " + error.what());
 }
 
+/// What stands in masks: classes = { NAME = NUMBER or "#rrggbb", … }, or ["NAME", …] with a folder
+/// of masks each; ignore, threshold, instances.
+MaskMeaning read_meaning(TomlReader& table);
+
+enum class TargetKind { kClasses, kMasks, kNumbers };
+/// What the data's targets are.
+TargetKind target_kind(const Recipe& recipe, size_t target);
+
+/// A loss: the terms that are given, and those of the target's task that are not named:
+/// { focal = 1, dice = 0 }.
+void read_loss(TomlReader& table, const Recipe& recipe, size_t target, LossChoice& out);
+
+/// The [[output]] tables, or `outputs`; their names go to `spec`. Needs the data and [train].
+void read_outputs(TomlReader& root, Recipe& recipe, JoinSpec& spec);
+/// The [[hint]] tables.
+void read_hints(TomlReader& root, Recipe& recipe);
+/// Puts a table's inputs in the order of the network's. Throws a user error where one has no data,
+/// or data have no input.
+void match_inputs(Recipe& recipe);
+/// Joins the networks, hints among the outputs, and finds those that only hints read.
+void plan_hints(Recipe& recipe, JoinSpec& spec);
+
 /// The [data] and [train] tables.
 void read_data(TomlReader table, const std::filesystem::path& base, Recipe& recipe);
 void read_train(TomlReader table, const std::filesystem::path& base, Recipe& recipe);

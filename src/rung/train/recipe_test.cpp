@@ -200,7 +200,7 @@ TEST_F(RecipeTest, ClassesKeepTheOrderOfTheFile) {
 
 TEST_F(RecipeTest, LossesKeepTheTasksOwnTermsUnlessTheyAreSetToZero) {
   const auto loss = [&](const std::string& keys) {
-    return load(replaced("epochs = 3\n", "epochs = 3\nloss = " + keys + "\n")).loss;
+    return load(replaced("epochs = 3\n", "epochs = 3\nloss = " + keys + "\n")).loss.options;
   };
   EXPECT_TRUE(loss("{ label_smoothing = 0.1 }").terms.empty());
   const LossOptions options = loss("{ dice = 0, focal = { weight = 0.5, gamma = 3 } }");
@@ -209,7 +209,7 @@ TEST_F(RecipeTest, LossesKeepTheTasksOwnTermsUnlessTheyAreSetToZero) {
   EXPECT_EQ(options.terms[1].weight, 0);
   EXPECT_EQ(options.terms[2].gamma, 3);
   EXPECT_TRUE(load(replaced("epochs = 3\n", "epochs = 3\nloss = { class_weights = 'frequency' }\n"))
-                  .weigh_classes);
+                  .loss.weigh_classes);
 }
 
 TEST_F(RecipeTest, PartsFollowTheSeedOfTheRunUnlessTheyHaveTheirOwn) {

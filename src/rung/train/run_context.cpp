@@ -41,23 +41,38 @@ Autocast::~Autocast() {
 
 Batch placed(const Batch& batch, const TrainOptions& options) {
   const at::Device device(options.device);
-  Batch out{batch.input.to(device), batch.target.to(device)};
-  if (options.channels_last && out.input.dim() == 4) {
-    out.input = out.input.contiguous(at::MemoryFormat::ChannelsLast);
+  const auto input = [&](const at::Tensor& x) {
+    const at::Tensor there = x.to(device);
+    const bool turned = options.channels_last && there.dim() == 4;
+    return turned ? there.contiguous(at::MemoryFormat::ChannelsLast) : there;
+  };
+  Batch out{input(batch.input), batch.target.to(device)};
+  for (const at::Tensor& x : batch.more_inputs) out.more_inputs.push_back(input(x));
+  for (const at::Tensor& y : batch.more_targets) out.more_targets.push_back(y.to(device));
+  return out;
+}
+
+std::vector<at::Tensor> network_inputs(const Graph& graph, const Batch& batch) {
+  std::vector<at::Tensor> out = {batch.input};
+  out.insert(out.end(), batch.more_inputs.begin(), batch.more_inputs.end());
+  for (size_t i = 0; i < out.size(); ++i) {
+    const bool map = out[i].dim() > 3;
+    if (map && is_channels_last(graph.type({graph.inputs().at(i), 0}))) {
+      out[i] = out[i].movedim(1, -1);
+    }
   }
   return out;
 }
 
-at::Tensor network_input(const Graph& graph, const Batch& batch) {
-  const bool turned =
-      batch.input.dim() > 3 && is_channels_last(graph.type({graph.inputs().at(0), 0}));
-  return turned ? batch.input.movedim(1, -1) : batch.input;
-}
-
-at::Tensor forward(ModuleImpl& net, const Batch& batch) {
-  const at::Tensor output = net.forward(network_input(net.graph(), batch));
-  const bool turned = is_channels_last(net.graph().type(net.graph().outputs().at(0).value));
-  return turned ? output.movedim(-1, 1) : output;
+std::vector<at::Tensor> forward(ModuleImpl& net, const Batch& batch) {
+  const Graph& graph = net.graph();
+  std::vector<at::Tensor> outputs = net.forward(network_inputs(graph, batch));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (is_channels_last(graph.type(graph.outputs().at(i).value))) {
+      outputs[i] = outputs[i].movedim(-1, 1);
+    }
+  }
+  return outputs;
 }
 
 }  // namespace rung

@@ -24,11 +24,11 @@ class Autocast {
 /// On the device, and maps in the memory layout that the options ask for.
 Batch placed(const Batch& batch, const TrainOptions& options);
 
-/// The batch's input as the network takes it: pictures [N, C, H, W] are turned where that is
+/// The batch's inputs as the network takes them: pictures [N, C, H, W] are turned where that is
 /// [N, H, W, C].
-at::Tensor network_input(const Graph& graph, const Batch& batch);
+std::vector<at::Tensor> network_inputs(const Graph& graph, const Batch& batch);
 
-/// The network's first output, a map as [N, C, H, W] whatever its layout.
-at::Tensor forward(ModuleImpl& net, const Batch& batch);
+/// The network's outputs, maps as [N, C, H, W] whatever their layout.
+std::vector<at::Tensor> forward(ModuleImpl& net, const Batch& batch);
 
 }  // namespace rung

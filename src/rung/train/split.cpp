@@ -120,4 +120,26 @@ Split read_split(const Csv& csv, size_t column) {
   return split;
 }
 
+Split split_table(const Csv& csv, const std::vector<int64_t>& labels, const SplitOptions& options) {
+  const auto has = [&](const char* name) {
+    return std::find(csv.columns.begin(), csv.columns.end(), name) != csv.columns.end();
+  };
+  std::vector<std::string> groups;
+  for (size_t row = 0; has("group") && row < csv.rows.size(); ++row) {
+    groups.push_back(csv.rows[row][csv.column("group")]);
+  }
+  if (!has("split")) {
+    return draw_split(static_cast<int64_t>(csv.rows.size()), labels, groups, options, csv.file);
+  }
+  if (options.fold) {
+    fail_user("{}: the column split says the parts; leave out data.fold", csv.file);
+  }
+  Split split = read_split(csv, csv.column("split"));
+  if (split.train.empty()) fail_user("{}: no image is left to train on", csv.file);
+  if (split.validation.empty() && options.validation > 0) {
+    draw_validation(split, labels, groups, options, csv.file);
+  }
+  return split;
+}
+
 }  // namespace rung

@@ -38,4 +38,9 @@ void draw_validation(Split& split, const std::vector<int64_t>& labels,
 /// a user error with the line of another word.
 Split read_split(const Csv& csv, size_t column);
 
+/// The parts of a table's rows: those of its column `split`, where there is one, the validation
+/// part drawn if it lacks one; else drawn, with the groups of its column `group`. `labels` as
+/// above. Throws a user error: a fold beside a column of parts, nothing left to train on.
+Split split_table(const Csv& csv, const std::vector<int64_t>& labels, const SplitOptions& options);
+
 }  // namespace rung

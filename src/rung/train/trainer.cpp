@@ -54,21 +54,21 @@ void check_not_quantised(const Graph& graph) {
   }
 }
 
-PartResult measure(ModuleImpl& net, const Dataset& data, const Task& task,
+PartResult measure(ModuleImpl& net, const Dataset& data, const Objective& objective,
                    const TrainOptions& options, bool details) {
   const torch::NoGradGuard no_grad;
   const bool training = net.is_training();
   net.eval();
   const int64_t size = options.eval_batch > 0 ? options.eval_batch : options.batch;
-  const auto score = task.score();
+  const auto score = objective.score();
   double loss_sum = 0;
   for (const auto& indices : make_batches(data, in_order(data.size()), size, false)) {
     const Batch batch = placed(data.batch(indices, nullptr), options);
     const Autocast autocast(options);
-    const at::Tensor output = forward(net, batch);
-    task.check(output, batch);
-    loss_sum += task.loss(output, batch).item<double>() * static_cast<double>(indices.size());
-    score->add(output, batch);
+    const auto outputs = forward(net, batch);
+    objective.check(outputs, batch);
+    loss_sum += objective.loss(outputs, batch).item<double>() * static_cast<double>(indices.size());
+    score->add(outputs, batch);
   }
   net.train(training);
   return {data.size() > 0 ? loss_sum / static_cast<double>(data.size()) : 0, score->values(),
@@ -78,9 +78,9 @@ PartResult measure(ModuleImpl& net, const Dataset& data, const Task& task,
 /// Everything that one run works with.
 class Trainer {
  public:
-  Trainer(ModuleImpl& net, const DataParts& data, const Task& task, const TrainOptions& options,
-          const TrainRun& run)
-      : net_(net), data_(data), task_(task), options_(options), run_(run) {
+  Trainer(ModuleImpl& net, const DataParts& data, const Objective& objective,
+          const TrainOptions& options, const TrainRun& run)
+      : net_(net), data_(data), objective_(objective), options_(options), run_(run) {
     check(options_);
     check_not_quantised(net_.graph());
     if (data_.train == nullptr || data_.train->size() == 0) {
@@ -90,8 +90,8 @@ class Trainer {
     net_.to(find_device(options_.device));
     if (options_.channels_last) use_channels_last();
     optimizer_ = make_optimizer(net_, options_.optimizer);
-    log_.task = task_.name();
-    log_.metrics = task_.metrics();
+    log_.task = objective_.name();
+    log_.metrics = objective_.metrics();
     log_.monitor = options_.monitor;
     check_monitor();
     for (const auto& [name, weight] : net_.weights()) {
@@ -123,7 +123,7 @@ class Trainer {
     for (const auto& metric : log_.metrics) names.push_back(metric.name);
     if (std::find(names.begin(), names.end(), options_.monitor) != names.end()) return;
     fail_user("monitor = {} is no metric of {}; it is one of {}", quoted(options_.monitor),
-              task_.name(), join(names, ", "));
+              objective_.name(), join(names, ", "));
   }
 
   void make_folder() const {
@@ -152,7 +152,7 @@ class Trainer {
     const bool training = net_.is_training();
     net_.eval();
     try {
-      task_.check(forward(net_, batch), batch);
+      objective_.check(forward(net_, batch), batch);
     } catch (const Error& error) {
       explain_misfit(batch);
       throw;
@@ -163,10 +163,13 @@ class Trainer {
   /// Throws rung's own words, where its rules say why the network does not take the data.
   void explain_misfit(const Batch& batch) const {
     const Graph& graph = net_.graph();
-    const NodeId input = graph.inputs().at(0);
+    const auto inputs = network_inputs(graph, batch);
+    for (size_t i = 0; i < inputs.size(); ++i) explain_misfit(graph.inputs().at(i), inputs[i]);
+  }
+  void explain_misfit(NodeId input, const at::Tensor& data) const {
+    const Graph& graph = net_.graph();
     TensorType type = graph.type({input, 0});
-    const auto sizes = network_input(graph, batch).sizes();
-    const Shape shape(sizes.begin(), sizes.end());
+    const Shape shape(data.sizes().begin(), data.sizes().end());
     if (shape.size() != type.rank()) return;
     const TensorType wanted = std::exchange(type, TensorType(type.dtype, shape, type.roles));
     try {
@@ -205,7 +208,7 @@ class Trainer {
     result.train = train_steps(epoch, result.rate);
     if (has(data_.validation)) {
       // Without details: the log of many epochs and classes would be large.
-      result.validation = measure(net_, *data_.validation, task_, options_, false);
+      result.validation = measure(net_, *data_.validation, objective_, options_, false);
     }
     check_finite(result);
     result.seconds = since(start);
@@ -256,7 +259,7 @@ class Trainer {
     torch::manual_seed(rng.next());
     const auto order = shuffled(data_.train->size(), rng);
     const auto batches = make_batches(*data_.train, order, options_.batch, true);
-    const auto score = task_.score();
+    const auto score = objective_.score();
     double loss_sum = 0;
     int64_t seen = 0;
     const auto start = Clock::now();
@@ -273,13 +276,14 @@ class Trainer {
     return {loss_sum / static_cast<double>(seen), score->values(), {}};
   }
 
-  double train_step(const Batch& batch, Score& score, int64_t epoch, int64_t step) {
+  double train_step(const Batch& batch, Objective::Score& score, int64_t epoch, int64_t step) {
     optimizer_->zero_grad();
-    at::Tensor output, loss;
+    std::vector<at::Tensor> outputs;
+    at::Tensor loss;
     {
       const Autocast autocast(options_);
-      output = forward(net_, batch);
-      loss = task_.loss(output, batch);
+      outputs = forward(net_, batch);
+      loss = objective_.loss(outputs, batch);
     }
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {
@@ -289,12 +293,13 @@ class Trainer {
     if (options_.clip > 0) torch::nn::utils::clip_grad_norm_(net_.parameters(), options_.clip);
     optimizer_->step();
     const torch::NoGradGuard no_grad;
-    score.add(output.detach(), batch);
+    for (at::Tensor& output : outputs) output = output.detach();
+    score.add(outputs, batch);
     return value;
   }
 
   void report(int64_t epoch, int64_t step, int64_t steps, double loss_sum, int64_t seen,
-              const Score& score, double rate, double seconds) const {
+              const Objective::Score& score, double rate, double seconds) const {
     const double share = static_cast<double>(step + 1) / static_cast<double>(steps);
     const double epochs_left = static_cast<double>(options_.epochs - epoch) - share;
     const double whole = log_.epochs.empty() ? seconds / share : log_.epochs.back().seconds;
@@ -310,7 +315,7 @@ class Trainer {
   }
 
   void keep_best() {
-    const Model model = net_.model();
+    const Model model = objective_.without_hints(net_.model());
     if (!run_.folder.empty()) save_model(model, file("best.rung"));
     best_.clear();
     for (const auto& [name, tensor] : model.weights) best_.emplace(name, tensor.clone());
@@ -318,7 +323,7 @@ class Trainer {
 
   void save() const {
     if (run_.folder.empty()) return;
-    save_model(net_.model(), file("last.rung"));
+    save_model(objective_.without_hints(net_.model()), file("last.rung"));
     write_file(file("history.csv"), to_csv(log_));
     write_file(file("log.json"), to_json(log_).dump(1) + "\n");
     save_checkpoint(file("checkpoint.safetensors"), net_, *optimizer_, log_, context());
@@ -327,16 +332,17 @@ class Trainer {
   void finish() {
     const torch::NoGradGuard no_grad;
     for (auto& [name, weight] : net_.weights()) {
-      at::Tensor(weight).copy_(to_torch(best_.at(name)));
+      const auto best = best_.find(name);  // what only hints need stays
+      if (best != best_.end()) at::Tensor(weight).copy_(to_torch(best->second));
     }
     net_.eval();
-    if (has(data_.test)) log_.test = evaluate(net_, *data_.test, task_, options_);
+    if (has(data_.test)) log_.test = evaluate(net_, *data_.test, objective_, options_);
     if (!run_.folder.empty()) write_file(file("log.json"), to_json(log_).dump(1) + "\n");
   }
 
   ModuleImpl& net_;
   const DataParts& data_;
-  const Task& task_;
+  const Objective& objective_;
   const TrainOptions& options_;
   const TrainRun& run_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
@@ -347,14 +353,24 @@ class Trainer {
 
 }  // namespace
 
+TrainLog train(ModuleImpl& net, const DataParts& data, const Objective& objective,
+               const TrainOptions& options, const TrainRun& run) {
+  return Trainer(net, data, objective, options, run).run();
+}
+
 TrainLog train(ModuleImpl& net, const DataParts& data, const Task& task,
                const TrainOptions& options, const TrainRun& run) {
-  return Trainer(net, data, task, options, run).run();
+  return train(net, data, Objective(task), options, run);
+}
+
+PartResult evaluate(ModuleImpl& net, const Dataset& data, const Objective& objective,
+                    const TrainOptions& options) {
+  return measure(net, data, objective, options, true);
 }
 
 PartResult evaluate(ModuleImpl& net, const Dataset& data, const Task& task,
                     const TrainOptions& options) {
-  return measure(net, data, task, options, true);
+  return evaluate(net, data, Objective(task), options);
 }
 
 }  // namespace rung

@@ -7,6 +7,7 @@
 #include "rung/exec/eager/module.h"
 #include "rung/train/dataset.h"
 #include "rung/train/log.h"
+#include "rung/train/objective.h"
 #include "rung/train/options.h"
 #include "rung/train/task.h"
 
@@ -38,13 +39,19 @@ struct TrainRun {
 };
 
 /// Trains the weights that are not frozen, and leaves the network with those of the best epoch.
-/// The same seed, data, options and threads give the same bits, interrupted or not.
-/// Throws a user error: options that make no sense, an output that does not fit the task, a loss
+/// The same seed, data, options and threads give the same bits, interrupted or not. Files hold the
+/// network without what only hints need.
+/// Throws a user error: options that make no sense, an output that does not fit its task, a loss
 /// that is not finite (with epoch and step), a file that cannot be written (the old one is whole).
+TrainLog train(ModuleImpl& net, const DataParts& data, const Objective& objective,
+               const TrainOptions& options = {}, const TrainRun& run = {});
+/// The same for a network of one output.
 TrainLog train(ModuleImpl& net, const DataParts& data, const Task& task,
                const TrainOptions& options = {}, const TrainRun& run = {});
 
 /// Loss and metrics in evaluation mode, without changing anything.
+PartResult evaluate(ModuleImpl& net, const Dataset& data, const Objective& objective,
+                    const TrainOptions& options = {});
 PartResult evaluate(ModuleImpl& net, const Dataset& data, const Task& task,
                     const TrainOptions& options = {});
 

@@ -1,0 +1,149 @@
+#include <algorithm>
+
+#include "rung/base/error.h"
+#include "rung/base/text.h"
+#include "rung/graph/output_form.h"
+#include "rung/train/recipe_parts.h"
+
+namespace rung {
+namespace {
+
+/// One weight per class: those that the recipe names, or such that every class counts alike, with a
+/// mean of 1 over the classes that are there.
+std::vector<double> class_weights(const LossChoice& loss, const OpenedData& data) {
+  const auto& names = data.names;
+  const bool any = loss.weigh_classes || !loss.class_weights.empty();
+  if (any && (names.empty() || (loss.weigh_classes && data.overlapping))) {
+    fail_user(
+        "loss.class_weights{} weigh one class against another, and here {}\n"
+        "  fix     focal or tversky, which count what is rare or missed for more",
+        loss.weigh_classes ? " = \"frequency\"" : "",
+        names.empty() ? "there is a foreground alone" : "each class is a yes or no of its own");
+  }
+  for (const auto& [name, unused] : loss.class_weights) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    fail_user("loss.class_weights: {} is none of the classes, which are {}", quoted(name),
+              join(names, ", "));
+  }
+  std::vector<double> weights;
+  if (loss.weigh_classes) {
+    double sum = 0, there = 0;
+    for (const int64_t count : data.counts) {
+      weights.push_back(count > 0 ? 1 / static_cast<double>(count) : 0);
+      sum += weights.back();
+      there += count > 0 ? 1 : 0;
+    }
+    for (double& weight : weights) weight *= there / sum;
+  } else if (!loss.class_weights.empty()) {
+    for (const auto& name : names) {
+      const auto found = loss.class_weights.find(name);
+      weights.push_back(found == loss.class_weights.end() ? 1 : found->second);
+    }
+  }
+  return weights;
+}
+
+/// What the network's output is. Refuses a softmax where classes are a yes or no each, and what
+/// cannot be logits.
+OutputForm form_for(const Graph& graph, Value output, bool exclusive) {
+  const OutputForm form = output_form(graph, output);
+  const std::string end = output_form_text(graph, output);
+  if (form == OutputForm::kAboveZero) {
+    fail_user(
+        "the network ends in {}, which gives nothing below 0, and the loss wants logits of both "
+        "signs\n  fix     a network that ends in the layer before, or in a {}",
+        end, exclusive ? "softmax" : "sigmoid");
+  }
+  const bool softmax = form == OutputForm::kSoftmax || form == OutputForm::kLogSoftmax;
+  if (softmax && !exclusive) {
+    fail_user(
+        "the network ends in {}, whose numbers add up to 1, and here each channel is a yes or no "
+        "of its own\n  fix     a network that ends in the layer before, or in a sigmoid; or data "
+        "with one class a pixel (data.classes)",
+        end);
+  }
+  if (form == OutputForm::kSigmoid && exclusive) {
+    fail_user(
+        "the network ends in {}, a yes or no for each class, and here every sample is of one "
+        "class\n  fix     a network that ends in the layer before, or in a softmax",
+        end);
+  }
+  return form;
+}
+
+/// What the data say of a target.
+const OpenedData& target_of(const OpenedData& data, size_t target) {
+  return target == 0 ? data : data.more_targets.at(target - 1);
+}
+
+// TEMPORARY
+class Num : public Task {
+ public:
+  LossOptions l;
+  explicit Num(LossOptions o) : l(o) { if (l.terms.empty()) l.terms = {{.kind = "mse"}}; }
+  std::string name() const override { return "regression"; }
+  void check(const at::Tensor&, const Batch&) const override {}
+  at::Tensor loss(const at::Tensor& o, const Batch& b) const override { return number_loss(l, o, b.target); }
+  std::vector<Metric> metrics() const override { return {}; }
+  struct S : Score { void add(const at::Tensor&, const Batch&) override {} std::vector<double> values() const override { return {}; } };
+  std::unique_ptr<Score> score() const override { return std::make_unique<S>(); }
+  at::Tensor predict(const at::Tensor& o, const Batch&) const override { return o; }
+};
+// END
+std::unique_ptr<Task> make_task(const Recipe& recipe, const OutputChoice& choice,
+                                const OpenedData& all, const Graph& network, Value output) {
+  const OpenedData& data = target_of(all, choice.target);
+  LossOptions loss = choice.loss.options;
+  if (const auto* forecasting = std::get_if<ForecastingData>(&recipe.data)) {
+    return forecasting_task({.horizon = forecasting->horizon,
+                             .places = data.places,
+                             .dense = recipe.dense,
+                             .relative = recipe.relative,
+                             .loss = loss});
+  }
+  const TargetKind kind = target_kind(recipe, choice.target);
+  if (kind == TargetKind::kNumbers) return std::make_unique<Num>(loss);
+  loss.class_weights = class_weights(choice.loss, data);
+  if (kind == TargetKind::kClasses) {
+    return classification_task({.classes = static_cast<int64_t>(data.names.size()),
+                                .names = data.names,
+                                .overlapping = data.overlapping,
+                                .loss = loss,
+                                .form = form_for(network, output, !data.overlapping)});
+  }
+  const bool exclusive = !data.names.empty() && !data.overlapping;
+  return segmentation_task({.classes = data.names,
+                            .overlapping = data.overlapping,
+                            .loss = loss,
+                            .form = form_for(network, output, exclusive)});
+}
+
+}  // namespace
+
+Objective make_objective(const Recipe& recipe, const OpenedData& data, const Graph& network) {
+  std::vector<std::string> names;
+  for (const Output& output : network.outputs()) names.push_back(output.name);
+  const auto has = [&](const std::string& tap) {
+    return std::find(names.begin(), names.end(), tap) != names.end();
+  };
+  std::vector<Goal> goals;
+  for (size_t i = 0; i < recipe.outputs.size(); ++i) {
+    const OutputChoice& choice = recipe.outputs[i];
+    if (i >= names.size()) {
+      fail_user("the network has {} outputs and the recipe trains {}", names.size(),
+                recipe.outputs.size());
+    }
+    // The outputs of another network may have other names.
+    goals.push_back({.name = names[i],
+                     .task = make_task(recipe, choice, data, network, network.outputs()[i].value),
+                     .weight = choice.weight,
+                     .target = choice.target});
+  }
+  std::vector<Hint> hints;
+  for (const Hint& hint : recipe.hints) {
+    if (has(hint.student) && has(hint.teacher)) hints.push_back(hint);
+  }
+  return {std::move(goals), std::move(hints), names};
+}
+
+}  // namespace rung
