@@ -22,6 +22,27 @@ def png(rows, channels=1):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+def palette_png(rows, colours):
+    """8 bits: places in a list of colours."""
+    plain = png(rows)
+    table = b"".join(bytes(colour) for colour in colours)
+    chunk = struct.pack(">I", len(table)) + b"PLTE" + table + struct.pack(">I", zlib.crc32(b"PLTE" + table))
+    head = plain[12:25] + b"\x03" + plain[26:29]  # IHDR, of colour type 3
+    return plain[:12] + head + struct.pack(">I", zlib.crc32(head)) + chunk + plain[33:]
+
+
+def run_lengths(inside):
+    """COCO's uncompressed run lengths: column by column, beginning with what is outside."""
+    counts, last = [0], False
+    for x in range(len(inside[0])):
+        for row in inside:
+            if bool(row[x]) != last:
+                counts.append(0)
+                last = not last
+            counts[-1] += 1
+    return {"size": [len(inside), len(inside[0])], "counts": counts}
+
+
 def pixels(path):
     """Grey rows, or rows of triples, of a PNG that rung wrote."""
     data, at, body = path.read_bytes(), 8, b""
@@ -213,6 +234,65 @@ class Train(CommandTest):
             self.prints("predict", best, self.folder / "large.png", "-o", self.folder / folder, *more)
         self.assertEqual((self.folder / "whole/large.png").read_bytes(),
                          (self.folder / "tiles/large.png").read_bytes())
+
+    def test_one_truth_in_four_forms_trains_the_same_bits(self):
+        names, colours = ["background", "square", "rim"], [(0, 0, 0), (0, 255, 0), (255, 0, 128)]
+        self.squares(network(channels=3))
+        coco = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "square"}, {"id": 2, "name": "rim"}]}
+        for form in ("grey", "palette", "colour"):
+            (self.folder / form).mkdir()
+        for i, (_, inside) in enumerate(bright_squares(24)):
+            def at(y, x):
+                return 0 <= y < 16 and 0 <= x < 16 and inside[y][x]
+            rows = [[0 if not here else 1 if at(y, x - 1) and at(y, x + 1) and at(y - 1, x) and at(y + 1, x) else 2
+                     for x, here in enumerate(row)] for y, row in enumerate(inside)]
+            (self.folder / f"grey/{i}.png").write_bytes(png(rows))
+            (self.folder / f"palette/{i}.png").write_bytes(palette_png(rows, colours))
+            (self.folder / f"colour/{i}.png").write_bytes(png([[v for c in row for v in colours[c]] for row in rows], 3))
+            coco["images"].append({"id": i, "file_name": f"{i}.png", "height": 16, "width": 16})
+            for k in (1, 2):
+                coco["annotations"].append({"id": 2 * i + k, "image_id": i, "category_id": k, "iscrowd": 0,
+                                            "segmentation": run_lengths([[c == k for c in row] for row in rows])})
+        (self.folder / "coco.json").write_text(json.dumps(coco))
+        numbers = "classes = { background = 0, square = 1, rim = 2 }"
+        hexes = "classes = { %s }" % ", ".join(f'{n} = "#%02x%02x%02x"' % c for n, c in zip(names, colours))
+        results = {}
+        for form, keys in {"grey": 'masks = "grey"\n' + numbers, "palette": 'masks = "palette"\n' + numbers,
+                           "colour": 'masks = "colour"\n' + hexes, "coco": 'annotations = "coco.json"'}.items():
+            (self.folder / "net.toml").write_text(RECIPE.replace('masks = "masks"', keys))
+            text = self.train("--set", "train.epochs=3", "--set", f"train.out={form}_out")
+            self.assertIn("3 classes", text)
+            weights = (self.folder / f"{form}_out/best.rung").read_bytes()
+            results[form] = weights[weights.index(b"}", 8 + struct.unpack("<Q", weights[:8])[0] - 2):]
+        self.assertEqual(len(set(results.values())), 1, "one truth in four forms gave different weights")
+
+    def test_a_table_trains_several_outputs(self):
+        self.squares(network(channels=1))
+        rows = ["photo,mask,bright"]
+        for i in range(24):
+            rows.append(f"images/{i}.png,masks/{i}.png,{'yes' if i % 3 else 'no'}")
+        (self.folder / "rows.csv").write_text("\n".join(rows) + "\n")
+        (self.folder / "net.toml").write_text("""[models.net]
+file = "net.rung"
+[data]
+task = "table"
+csv = "rows.csv"
+[data.inputs.x]
+image = "photo"
+channels = 1
+[[output]]
+name = "y"
+mask = "mask"
+[train]
+epochs = 12
+batch = 4
+threads = 1
+optimizer = { kind = "adam", lr = 0.3 }
+""")
+        text = self.train()
+        self.assertGreater(self.result_of(text)["iou"], 0.95)
+        self.assertIn("columns of", text)  # that are not read
+        self.assertIn("bright", text)
 
     def test_the_parts_follow_the_seed(self):
         self.squares(network())

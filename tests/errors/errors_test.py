@@ -24,6 +24,7 @@ import cases_join
 import cases_models
 import cases_networks
 import cases_onnx
+import cases_outputs
 import cases_program
 import cases_run
 import cases_shell
@@ -31,7 +32,7 @@ import cases_train
 
 HERE = pathlib.Path(__file__).parent
 DOCUMENT = HERE.parent.parent / "docs" / "errors.md"
-PARTS = [cases_shell, cases_models, cases_networks, cases_onnx, cases_join, cases_run, cases_program, cases_train]
+PARTS = [cases_shell, cases_models, cases_networks, cases_onnx, cases_join, cases_run, cases_program, cases_train, cases_outputs]
 SECONDS = 120
 # What the text of a crash, or of an error nobody meant for users, looks like.
 CRASH = re.compile(r"terminate called|Traceback|Segmentation|#0 |#1 |frame #|std::|c10::|c10/|AddressSanitizer|"

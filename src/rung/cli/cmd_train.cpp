@@ -65,6 +65,20 @@ OutputOptions output_of(const TrainCommand& command, const Recipe& recipe) {
   return output;
 }
 
+/// What users of the network must know: of the first output, and of several, of each by its name.
+nlohmann::json facts_of(const OpenedData& data, const Objective& objective) {
+  const auto& goals = objective.goals();
+  nlohmann::json facts = data.facts();
+  facts["task"] = goals[0].task->name();
+  for (const Goal& goal : goals) {
+    if (goals.size() == 1) break;
+    auto& output = facts["outputs"][goal.name];
+    output = (goal.target == 0 ? data : data.more_targets.at(goal.target - 1)).facts();
+    output["task"] = goal.task->name();
+  }
+  return facts;
+}
+
 void run_train(const TrainCommand& command) {
   const Recipe recipe = load_recipe(command.recipe, command.settings, open_file);
   const OutputOptions output = output_of(command, recipe);
@@ -73,8 +87,7 @@ void run_train(const TrainCommand& command) {
   Model joined = joined_network(recipe, data);
   const Objective objective = make_objective(recipe, data, joined.graph);
   const Task& task = *objective.goals()[0].task;
-  auto facts = data.facts();
-  facts["task"] = task.name();
+  const nlohmann::json facts = facts_of(data, objective);
   joined.about["task"] = facts.dump();
   Module net(joined, ModuleOptions{.seed = recipe.train.seed});
   freeze(*net, recipe.freeze);

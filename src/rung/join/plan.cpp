@@ -384,12 +384,22 @@ std::set<std::string> models_of_lost(const Graph& whole, const Graph& part) {
   return models;
 }
 
-// What the outputs need. Backbones are the networks that a wire leads out of, but for those in
-// which a skip would be lost with the output.
+// The networks that a wire leads out of. One whose input is shared computes nothing for the other.
+std::set<std::string> find_backbones(const Graph& old, const JoinSpec& spec) {
+  const TapIndex taps(old);
+  std::set<std::string> backbones;
+  for (const Wire& wire : spec.wires) {
+    if (old.op_as<ops::Input>(taps.find(wire.from).value.node) != nullptr) continue;
+    backbones.insert(network_of(wire.from));
+  }
+  return backbones;
+}
+
+// What the outputs need. Backbones lose their outputs, but for those in which a skip would be lost
+// with them.
 Graph joined_graph(const Graph& old, const JoinSpec& spec, Planner& planner,
                    std::vector<std::string>& left_out) {
-  std::set<std::string> backbones;
-  for (const Wire& wire : spec.wires) backbones.insert(network_of(wire.from));
+  std::set<std::string> backbones = find_backbones(old, spec);
   const auto choose = [&] { return choose_outputs(old, spec, planner, backbones, left_out); };
   auto outputs = choose();
   const Graph whole = planner.take_graph();

@@ -515,6 +515,10 @@ TEST(Plan, ABackbonesOwnOutputGoes) {
   // The network itself is a tap, too.
   const JoinPlan whole = join({chain().named("a"), sequence().named("b")}).wire("a", "b/x").plan();
   EXPECT_EQ(whole.left_out(), std::vector<std::string>{"a/y"});
+  // Who shares its input with another computes nothing for it.
+  const JoinPlan shared = join({chain().named("a"), chain().named("b")}).wire("a/x", "b/x").plan();
+  EXPECT_EQ(shared.apply().graph.outputs().size(), 2u);
+  EXPECT_TRUE(shared.left_out().empty());
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ Model student() {
 Model teacher() {
   Builder b;
   const Value image = b.input("image", {1, 1, kSide, kSide});
-  const Value seen = b.unary("act", ops::UnaryFn::kTanh,
-                             b.linear("see", b.flatten("flat", image), kHidden));
+  const Value seen =
+      b.unary("act", ops::UnaryFn::kTanh, b.linear("see", b.flatten("flat", image), kHidden));
   b.output("seen", b.add("drop", ops::Dropout{.p = 0.5}, {seen}));
   return std::move(b).finish();
 }
@@ -221,6 +221,24 @@ TEST_F(SeveralOutputs, GoOnAsIfTheyHadNotBeenInterrupted) {
   }
 }
 
+TEST_F(SeveralOutputs, TheOneThatTeachesIsNotTrained) {
+  // "a" stands in front of "student": its output is the first one of the joined network.
+  for (const char* name : {"a", "z"}) {
+    std::string text =
+        text_.substr(0, text_.find("[[output]]")) + text_.substr(text_.find("[train]"));
+    for (auto at = text.find("teacher"); at != std::string::npos; at = text.find("teacher")) {
+      text.replace(at, 7, name);
+    }
+    text.replace(text.find(name + std::string(".rung")), 6, "teacher.rung");
+    text.replace(text.find("/drop"), 5, "/seen");
+    text += "[[output]]\nname = 'student/kind'\nlabel = 'kind'\n";
+    write_file(folder_ / "r.toml", text);
+    const Recipe recipe = load_recipe(folder_ / "r.toml", {});
+    EXPECT_EQ(recipe.plan.apply().graph.outputs()[0].name, "student/kind");
+    EXPECT_EQ(recipe.teachers, std::vector<std::string>{name});
+  }
+}
+
 TEST_F(SeveralOutputs, MistakesAreNamed) {
   const auto error = [&](const std::string& from, const std::string& to) {
     const std::string kept = text_;
@@ -256,10 +274,8 @@ TEST_F(SeveralOutputs, MistakesAreNamed) {
 
 TEST(HintLoss, DivergenceIsThatOfTheSoftenedDistributions) {
   const at::Tensor s = torch::tensor({{1.0F, 2.0F, 0.5F}}), t = torch::tensor({{0.0F, 1.0F, 3.0F}});
-  const Hint hint{.student = "s",
-                  .teacher = "t",
-                  .term = {.kind = "kl", .weight = 3},
-                  .temperature = 2};
+  const Hint hint{
+      .student = "s", .teacher = "t", .term = {.kind = "kl", .weight = 3}, .temperature = 2};
   double expected = 0;
   const auto p = (t / 2).softmax(1), q = (s / 2).softmax(1);
   for (int64_t i = 0; i < 3; ++i) {

@@ -1,7 +1,6 @@
 #include "rung/train/recipe.h"
 
 #include <algorithm>
-#include <set>
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
@@ -324,19 +323,14 @@ void draw_parts_by(uint64_t seed, Recipe& recipe) {
 }
 
 /// Refuses a network whose inputs and outputs are not those that the data and the recipe have.
-void check_ends(const Recipe& recipe, const std::string& file) {
+void check_ends(const Recipe& recipe, const JoinSpec& spec, const std::string& file) {
   const Graph graph = recipe.plan.apply().graph;
   std::vector<std::string> inputs, outputs;
   for (const NodeId id : graph.inputs()) inputs.push_back(graph.node(id).name);
   for (const auto& output : graph.outputs()) outputs.push_back(output.name);
-  std::set<std::string> hinted;
-  for (const Hint& hint : recipe.hints) hinted.insert({hint.student, hint.teacher});
-  size_t kept = 0;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    kept += i < recipe.outputs.size() || !hinted.contains(outputs[i]) ? 1 : 0;
-  }
+  outputs.resize(outputs.size() - spec.extra_outputs.size());  // those of hints stand behind
   const bool table = std::holds_alternative<TableData>(recipe.data);
-  if ((inputs.size() == 1 || table) && kept == recipe.outputs.size()) return;
+  if ((inputs.size() == 1 || table) && outputs.size() == recipe.outputs.size()) return;
   fail_user(
       "{}: training wants one input and {}; the network has the inputs {} and the outputs {}\n"
       "  fix     wire inputs with `input`, choose an output with `outputs`, or say with [[output]] "
@@ -398,7 +392,7 @@ Recipe load_recipe(const fs::path& path, const std::vector<std::string>& assignm
   } catch (const Error& error) {
     throw placed(error, path.string());
   }
-  check_ends(recipe, path.string());
+  check_ends(recipe, spec, path.string());
   return recipe;
 }
 

@@ -80,12 +80,19 @@ const OpenedData& target_of(const OpenedData& data, size_t target) {
 class Num : public Task {
  public:
   LossOptions l;
-  explicit Num(LossOptions o) : l(o) { if (l.terms.empty()) l.terms = {{.kind = "mse"}}; }
+  explicit Num(LossOptions o) : l(o) {
+    if (l.terms.empty()) l.terms = {{.kind = "mse"}};
+  }
   std::string name() const override { return "regression"; }
   void check(const at::Tensor&, const Batch&) const override {}
-  at::Tensor loss(const at::Tensor& o, const Batch& b) const override { return number_loss(l, o, b.target); }
+  at::Tensor loss(const at::Tensor& o, const Batch& b) const override {
+    return number_loss(l, o, b.target);
+  }
   std::vector<Metric> metrics() const override { return {}; }
-  struct S : Score { void add(const at::Tensor&, const Batch&) override {} std::vector<double> values() const override { return {}; } };
+  struct S : Score {
+    void add(const at::Tensor&, const Batch&) override {}
+    std::vector<double> values() const override { return {}; }
+  };
   std::unique_ptr<Score> score() const override { return std::make_unique<S>(); }
   at::Tensor predict(const at::Tensor& o, const Batch&) const override { return o; }
 };

@@ -87,12 +87,17 @@ void read_hint_loss(TomlReader& loss, Hint& hint) {
   table->finish();
 }
 
-/// The names of the outputs that stay; without [[output]], what joining gives.
-std::vector<std::string> kept_outputs(const JoinSpec& spec) {
+/// The names of the outputs that stay; where the recipe names none, what joining gives, but for
+/// those that teach.
+std::vector<std::string> kept_outputs(const JoinSpec& spec, const std::vector<Hint>& hints) {
   if (!spec.outputs.empty()) return spec.outputs;
   const Graph graph = plan(spec).apply().graph;
   std::vector<std::string> names;
-  for (const Output& output : graph.outputs()) names.push_back(output.name);
+  for (const Output& output : graph.outputs()) {
+    const bool teaches = std::any_of(hints.begin(), hints.end(),
+                                     [&](const Hint& hint) { return hint.teacher == output.name; });
+    if (!teaches) names.push_back(output.name);
+  }
   return names;
 }
 
@@ -199,8 +204,13 @@ void match_inputs(Recipe& recipe) {
     const auto found = std::find_if(data->inputs.begin(), data->inputs.end(),
                                     [&](const TableInput& input) { return input.input == name; });
     if (found == data->inputs.end()) {
-      fail_user("the network's input {} {} has no data: [data.inputs.{}] is missing", quoted(name),
-                to_string(graph.type({id, 0})), quoted(name));
+      std::vector<std::string> given;
+      for (const TableInput& input : data->inputs) given.push_back(quoted(input.input));
+      fail_user(
+          "the network's input {} {} has no data: [data.inputs.{}] is missing; there are data for "
+          "{}",
+          quoted(name), to_string(graph.type({id, 0})), quoted(name),
+          given.empty() ? "no other" : join(given, ", "));
     }
     inputs.push_back(std::move(*found));
     data->inputs.erase(found);
@@ -219,7 +229,7 @@ void plan_hints(Recipe& recipe, JoinSpec& spec) {
     recipe.plan = plan(spec);
     return;
   }
-  spec.outputs = kept_outputs(spec);
+  spec.outputs = kept_outputs(spec, recipe.hints);
   std::set<std::string> there(spec.outputs.begin(), spec.outputs.end());
   for (const Hint& hint : recipe.hints) {
     for (const auto& tap : {hint.teacher, hint.student}) {
