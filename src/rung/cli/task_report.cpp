@@ -23,6 +23,20 @@ std::string class_table(const nlohmann::json& details) {
   return "\n" + table.text();
 }
 
+std::string target_table(const nlohmann::json& details) {
+  if (!details.contains("targets") || details.at("targets").size() < 2) return {};
+  TextTable table(
+      {{"target"}, {"mae", Column::kRight}, {"rmse", Column::kRight}, {"r2", Column::kRight}});
+  for (const auto& entry : details.at("targets")) {
+    std::vector<std::string> row = {entry.at("name").get<std::string>()};
+    for (const char* figure : {"mae", "rmse", "r2"}) {
+      row.push_back(fmt::format("{:.4g}", entry.at(figure).get<double>()));
+    }
+    table.add(std::move(row));
+  }
+  return "\n" + table.text();
+}
+
 std::string confusion_table(const nlohmann::json& details) {
   constexpr size_t kMost = 20;
   if (!details.contains("confusion") || details.at("confusion").size() > kMost) return {};

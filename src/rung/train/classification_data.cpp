@@ -9,11 +9,9 @@
 #include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
-#include "rung/io/csv.h"
 #include "rung/io/idx.h"
 #include "rung/train/digest.h"
-#include "rung/train/image_store.h"
-#include "rung/train/split.h"
+#include "rung/train/image_table.h"
 
 namespace rung {
 namespace {
@@ -153,17 +151,8 @@ std::shared_ptr<Source> open_files(std::vector<fs::path> files, at::Tensor label
                                    OpenedData& out) {
   auto source = std::make_shared<Source>();
   source->labels = std::move(labels);
-  out.size = options.size;
-  source->files = std::make_shared<ImageStore>(std::move(files),
-                                               picture_reader(options.channels, options.size));
-  for (int64_t i = 0; i < source->files->size(); ++i) {
-    out.digests.push_back({source->files->file(i).lexically_relative(root).string(),
-                           source->files->digests()[static_cast<size_t>(i)]});
-    if (source->shape(i) == source->shape(0)) continue;
-    fail_user("{} is {} and {} is {}; give data.size = [height, width]",
-              source->files->file(0).string(), to_string(source->shape(0)),
-              source->files->file(i).string(), to_string(source->shape(i)));
-  }
+  source->files = open_pictures(std::move(files), root,
+                                {.channels = options.channels, .size = options.size}, out);
   return source;
 }
 
@@ -272,10 +261,6 @@ std::vector<size_t> label_columns(const Csv& csv) {
   return columns;
 }
 
-bool has_column(const Csv& csv, const char* name) {
-  return std::find(csv.columns.begin(), csv.columns.end(), name) != csv.columns.end();
-}
-
 /// The labels of all rows: i64 [N], or f32 [N, classes] where there are several columns.
 at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names,
                        std::vector<std::string>& notes) {
@@ -333,62 +318,22 @@ at::Tensor read_labels(const Csv& csv, std::vector<std::string>& names,
 }
 
 OpenedData open_csv(const ClassificationData& options) {
-  const Csv csv = load_csv(options.csv);
   const fs::path root = options.csv.parent_path();
+  const ImageTable table = load_image_table(options.csv, root);
   OpenedData out;
-  const size_t file = csv.column("file");
-  std::vector<fs::path> files;
-  std::set<std::string> seen;
-  for (size_t row = 0; row < csv.rows.size(); ++row) {
-    const std::string& name = csv.rows[row][file];
-    if (!path_exists(root / name)) {
-      fail_user("{}:{}: there is no file {}", csv.file, csv.lines[row], (root / name).string());
-    }
-    if (!seen.insert(name).second) {
-      fail_user("{}:{}: {} stands there twice", csv.file, csv.lines[row], quoted(name));
-    }
-    files.push_back(root / name);
-  }
-  std::vector<std::string> unread;
-  const auto read = label_columns(csv);
-  for (size_t i = 0; i < csv.columns.size(); ++i) {
-    const std::string& name = csv.columns[i];
-    const bool known = name == "file" || name == "split" || name == "group" ||
-                       std::find(read.begin(), read.end(), i) != read.end();
-    if (!known) unread.push_back(name);
-  }
-  if (!unread.empty()) {
-    out.notes.push_back(
-        fmt::format("columns of {} that are not read: {}", csv.file, join(unread, ", ")));
-  }
-  const at::Tensor labels = read_labels(csv, out.names, out.notes);
+  out.notes = table.unread_note(label_columns(table.csv));
+  const at::Tensor labels = read_labels(table.csv, out.names, out.notes);
   out.overlapping = labels.dim() == 2;
-  const auto source = open_files(std::move(files), labels, root, options, out);
+  const auto source = open_files(table.files, labels, root, options, out);
   out.digests.push_back({options.csv.filename().string(), digest_of(read_file(options.csv))});
-  std::vector<std::string> groups;
-  for (size_t row = 0; has_column(csv, "group") && row < csv.rows.size(); ++row) {
-    groups.push_back(csv.rows[row][csv.column("group")]);
-  }
   std::vector<int64_t> strata;
   if (!out.overlapping) {
     strata.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
   }
-  const SplitOptions drawn{.validation = options.validation,
-                           .test = options.test,
-                           .fold = options.fold,
-                           .seed = options.seed};
-  Split split;
-  if (has_column(csv, "split")) {
-    if (options.fold)
-      fail_user("{}: the column split says the parts; leave out data.fold", csv.file);
-    split = read_split(csv, csv.column("split"));
-    if (split.train.empty()) fail_user("{}: no image is left to train on", csv.file);
-    if (split.validation.empty() && options.validation > 0) {
-      draw_validation(split, strata, groups, drawn, csv.file);
-    }
-  } else {
-    split = draw_split(labels.size(0), strata, groups, drawn, csv.file);
-  }
+  const Split split = table.split(strata, {.validation = options.validation,
+                                           .test = options.test,
+                                           .fold = options.fold,
+                                           .seed = options.seed});
   set_parts(source, split, options, out);
   return out;
 }

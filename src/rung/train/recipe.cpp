@@ -318,6 +318,8 @@ void set_side(const std::vector<std::string>& sides, const std::string& where, R
 void draw_parts_by(uint64_t seed, Recipe& recipe) {
   if (auto* data = std::get_if<ClassificationData>(&recipe.data)) data->seed = seed;
   if (auto* data = std::get_if<SegmentationData>(&recipe.data)) data->seed = seed;
+  if (auto* data = std::get_if<RegressionData>(&recipe.data)) data->seed = seed;
+  if (auto* data = std::get_if<ImageRegressionData>(&recipe.data)) data->seed = seed;
 }
 
 void check_ends(const Graph& graph, const std::string& file) {
@@ -394,6 +396,10 @@ OpenedData open_data(const Recipe& recipe) {
   if (const auto* data = std::get_if<SegmentationData>(&recipe.data)) {
     return open_segmentation(*data);
   }
+  if (const auto* data = std::get_if<RegressionData>(&recipe.data)) return open_regression(*data);
+  if (const auto* data = std::get_if<ImageRegressionData>(&recipe.data)) {
+    return open_image_regression(*data);
+  }
   return open_forecasting(std::get<ForecastingData>(recipe.data));
 }
 
@@ -463,6 +469,29 @@ OutputForm form_for(const Graph& graph, bool exclusive) {
   return form;
 }
 
+/// Refuses outputs that cannot hold what the data want: numbers of both signs of a table (they are
+/// scaled), no shares of one of images.
+void check_numbers(const Graph& graph, bool both_signs) {
+  const Value output = graph.outputs().at(0).value;
+  const OutputForm form = output_form(graph, output);
+  const bool shares = form == OutputForm::kSoftmax || form == OutputForm::kLogSoftmax;
+  if (form == OutputForm::kLogits || (!both_signs && !shares)) return;
+  fail_user("the network ends in {}, and {}\n  fix     a network that ends in the layer before",
+            output_form_text(graph, output),
+            both_signs
+                ? "targets of a table are numbers of both signs (less their mean, divided by their "
+                  "deviation)"
+                : "targets are numbers that do not add up to 1");
+}
+
+std::vector<ColumnScale> scales_of(const OpenedData& data) {
+  std::vector<ColumnScale> out;
+  for (size_t i = 0; i < data.scales.size(); ++i) {
+    out.push_back({data.names.at(i), data.scales[i].first, data.scales[i].second});
+  }
+  return out;
+}
+
 }  // namespace
 
 Model joined_network(const Recipe& recipe, const OpenedData& data) {
@@ -499,6 +528,14 @@ std::unique_ptr<Task> make_task(const Recipe& recipe, const OpenedData& data,
                              .dense = recipe.dense,
                              .relative = recipe.relative,
                              .loss = recipe.loss});
+  }
+  if (std::holds_alternative<RegressionData>(recipe.data)) {
+    check_numbers(network, /*both_signs=*/true);
+    return regression_task({.targets = scales_of(data), .loss = recipe.loss});
+  }
+  if (std::holds_alternative<ImageRegressionData>(recipe.data)) {
+    check_numbers(network, /*both_signs=*/false);
+    return image_regression_task({.unit = data.range.has_value(), .loss = recipe.loss});
   }
   LossOptions loss = recipe.loss;
   loss.class_weights = class_weights(recipe, data);

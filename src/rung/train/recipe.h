@@ -15,7 +15,9 @@
 #include "rung/join/plan.h"
 #include "rung/train/classification_data.h"
 #include "rung/train/forecasting_data.h"
+#include "rung/train/image_regression_data.h"
 #include "rung/train/options.h"
+#include "rung/train/regression_data.h"
 #include "rung/train/segmentation_data.h"
 #include "rung/train/task.h"
 
@@ -25,7 +27,9 @@ namespace rung {
 /// The keys are described in docs/recipe.md.
 struct Recipe {
   JoinPlan plan;
-  std::variant<ClassificationData, SegmentationData, ForecastingData> data;
+  std::variant<ClassificationData, SegmentationData, ForecastingData, RegressionData,
+               ImageRegressionData>
+      data;
   bool dense = false, relative = false;  ///< forecasting
   LossOptions loss;                      ///< without terms: the task's own
   bool weigh_classes = false;            ///< class weights from how often each class is there

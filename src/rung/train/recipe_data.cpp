@@ -182,6 +182,54 @@ ForecastingData forecasting(TomlReader& table, const std::filesystem::path& base
   return data;
 }
 
+RegressionData regression(TomlReader& table, const std::filesystem::path& base, Recipe& recipe) {
+  RegressionData data;
+  data.table = read_path(table, "table", base);
+  data.root = read_path(table, "root", base);
+  if (const auto targets = table.texts("targets")) data.targets = *targets;
+  if (data.targets.empty()) {
+    fail_user("{} needs targets, a list of columns: targets = [\"NAME\"]", table.where());
+  }
+  data.fold = read_fold(table);
+  data.size = read_size(table, "size");
+  read_images(table, data, recipe);
+  table.read("limit", data.limit, 0, int64_t{1} << 40);
+  if (data.fold && table.has("validation")) {
+    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
+  }
+  return data;
+}
+
+ImageRegressionData image_regression(TomlReader& table, const std::filesystem::path& base,
+                                     Recipe& recipe) {
+  ImageRegressionData data;
+  data.images = read_path(table, "images", base);
+  data.targets = read_path(table, "targets", base);
+  data.index = read_path(table, "index", base);
+  data.crop = read_size(table, "crop");
+  if (table.has("ignore")) data.ignore = table.number("ignore");
+  read_images(table, data, recipe);
+  if (data.targets.empty()) {
+    fail_user("{} needs targets, a folder of images or .npy files", table.where());
+  }
+  return data;
+}
+
+/// Images and numbers of a table, or images and images.
+void read_regression(TomlReader& table, const std::filesystem::path& base, Recipe& recipe) {
+  if (table.has("table") == table.has("images")) {
+    fail_user(
+        "{} needs table, a CSV of images and numbers, or images, a folder whose images have "
+        "targets in another one",
+        table.where());
+  }
+  if (table.has("table")) {
+    recipe.data = regression(table, base, recipe);
+  } else {
+    recipe.data = image_regression(table, base, recipe);
+  }
+}
+
 /// Refuses keys that the chosen kind does not read.
 void check_kind(TomlReader& table, const std::string& kind,
                 std::initializer_list<std::pair<const char*, std::string_view>> keys) {
@@ -258,8 +306,9 @@ LossTerm read_term(TomlReader& loss, const std::string& kind) {
 
 /// The terms that are given, and those of the task that are not named: { focal = 1, dice = 0 }.
 void read_loss(TomlReader& loss, Recipe& recipe) {
-  const bool numbers = std::holds_alternative<ForecastingData>(recipe.data);
+  const bool classes = std::holds_alternative<ClassificationData>(recipe.data);
   const bool masks = std::holds_alternative<SegmentationData>(recipe.data);
+  const bool numbers = !classes && !masks;
   const auto kinds = numbers ? number_loss_kinds() : class_loss_kinds();
   const auto others = numbers ? class_loss_kinds() : number_loss_kinds();
   for (const auto& key : loss.keys()) {
@@ -325,12 +374,14 @@ std::filesystem::path recipe_path(const std::string& text, const std::filesystem
 
 void read_data(TomlReader table, const std::filesystem::path& base, Recipe& recipe) {
   const auto task = table.text("task");
-  const std::string tasks = "classification, segmentation, forecasting";
+  const std::string tasks = "classification, segmentation, regression, forecasting";
   if (!task) fail_user("{}: data.task is missing; it is one of {}", table.where(), tasks);
   if (*task == "classification") {
     recipe.data = classification(table, base, recipe);
   } else if (*task == "segmentation") {
     recipe.data = segmentation(table, base, recipe);
+  } else if (*task == "regression") {
+    read_regression(table, base, recipe);
   } else if (*task == "forecasting") {
     recipe.data = forecasting(table, base, recipe);
   } else {
