@@ -44,6 +44,7 @@ rung_test(rung_torch_tests exec/eager/module_state exec/eager/tiled)
 rung_test(rung_core_tests io/csv io/idx io/toml)
 rung_test(rung_torch_tests train/data train/losses train/mask_classes train/objective train/options train/recipe train/split
           train/task train/trainer)
+rung_test(rung_torch_tests train/regression)
 rung_test(rung_torch_tests exec/eager/trace)
 if(RUNG_ONNX)
   rung_test(rung_torch_tests ops/onnx_export ops/resize/grid_onnx)

@@ -55,6 +55,25 @@ void check_meaning(const Model& model, const OpenedData& data, const std::string
       file, join(data.names, ", "), join(facts.classes, ", "));
 }
 
+/// Targets are scaled as the network was trained; where it does not say how, that is said.
+void take_scales(const TaskFacts& facts, Recipe& recipe) {
+  auto* data = std::get_if<RegressionData>(&recipe.data);
+  if (data == nullptr) return;
+  for (const auto& target : facts.targets) {
+    data->scales.push_back({target.name, target.mean, target.deviation});
+  }
+  if (!data->scales.empty()) return;
+  std::printf(
+      "note: the network does not say how its targets are scaled; its numbers are taken for "
+      "standard deviations from the mean of the training part\n");
+}
+
+/// Refuses a network that rung trained for something else: its numbers mean that.
+void check_task(const TaskFacts& facts, const Task& task, const std::string& file) {
+  if (facts.task.empty() || facts.task == task.name()) return;
+  fail_user("{} was trained for {}, and the recipe's task is {}", file, facts.task, task.name());
+}
+
 /// Says where the parts may not be those of the training.
 void note_other_run(const Recipe& recipe, const OpenedData& data) {
   const auto checkpoint = recipe.out / "checkpoint.safetensors";
@@ -79,11 +98,13 @@ void run_evaluate(const EvaluateCommand& command) {
         file.string());
   }
   const Model model = open_file(file, {});
+  take_scales(task_facts(model), recipe);
   const OpenedData data = open_data(recipe);
   check_meaning(model, data, file.string());
   if (command.network.empty()) note_other_run(recipe, data);
   at::set_num_threads(recipe.train.threads > 0 ? recipe.train.threads : usable_cores());
   const Objective objective = make_objective(recipe, data, model.graph);
+  check_task(task_facts(model), *objective.goals()[0].task, file.string());
   Module net(model);
   net->to(find_device(recipe.train.device));
   const Dataset& part = part_of(data, command.part);
@@ -100,8 +121,8 @@ void run_evaluate(const EvaluateCommand& command) {
     std::printf("  %s %.4f", name.c_str(), result.metrics[i]);
     out["metrics"][name] = result.metrics[i];
   }
-  std::printf("\n%s%s", class_tables(result.details).c_str(),
-              confusion_tables(result.details).c_str());
+  std::printf("\n%s%s%s", class_tables(result.details).c_str(),
+              confusion_tables(result.details).c_str(), target_tables(result.details).c_str());
   if (!result.details.is_null()) out["details"] = result.details;
   if (!command.json.empty()) write_file(command.json, out.dump(1) + "\n");
 }

@@ -49,7 +49,8 @@ void print_result(const TrainLog& log, const Recipe& recipe) {
     for (size_t i = 0; i < log.metrics.size(); ++i) {
       std::printf("  %s %.4f", log.metrics[i].name.c_str(), log.test->metrics[i]);
     }
-    std::printf("\n%s", class_tables(log.test->details).c_str());
+    std::printf("\n%s%s", class_tables(log.test->details).c_str(),
+                target_tables(log.test->details).c_str());
   }
   std::printf("results: %s (best.rung, history.csv, curves.svg, predictions)\n",
               recipe.out.string().c_str());

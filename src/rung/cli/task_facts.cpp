@@ -19,6 +19,13 @@ TaskFacts task_facts(const Model& model) {
     for (const auto& color : json.value("colors", std::vector<std::string>())) {
       facts.colors.push_back(parse_color(color));
     }
+    for (const auto& target : json.value("targets", nlohmann::json::array())) {
+      facts.targets.push_back({target.at("name").get<std::string>(),
+                               target.at("mean").get<double>(),
+                               target.at("deviation").get<double>()});
+    }
+    const auto range = json.value("range", std::vector<double>());
+    if (range.size() == 2) facts.range = {range[0], range[1]};
   } catch (const nlohmann::json::exception&) {
     fail_user("what the network says of its task cannot be read: {}", about->second.substr(0, 200));
   }

@@ -24,6 +24,20 @@ std::string class_table(const nlohmann::json& details) {
   return "\n" + table.text();
 }
 
+std::string target_table(const nlohmann::json& details) {
+  if (!details.contains("targets") || details.at("targets").size() < 2) return {};
+  TextTable table(
+      {{"target"}, {"mae", Column::kRight}, {"rmse", Column::kRight}, {"r2", Column::kRight}});
+  for (const auto& entry : details.at("targets")) {
+    std::vector<std::string> row = {entry.at("name").get<std::string>()};
+    for (const char* figure : {"mae", "rmse", "r2"}) {
+      row.push_back(fmt::format("{:.4g}", entry.at(figure).get<double>()));
+    }
+    table.add(std::move(row));
+  }
+  return "\n" + table.text();
+}
+
 std::string confusion_table(const nlohmann::json& details) {
   constexpr size_t kMost = 20;
   if (!details.contains("confusion") || details.at("confusion").size() > kMost) return {};
@@ -44,7 +58,9 @@ std::string confusion_table(const nlohmann::json& details) {
 
 /// The table of one output, or of each under its name.
 std::string of_each(const nlohmann::json& details, std::string (*table)(const nlohmann::json&)) {
-  if (!details.is_object() || details.contains("classes")) return table(details);
+  const bool one = !details.is_object() || details.contains("classes") ||
+                   (details.contains("targets") && details.at("targets").is_array());
+  if (one) return table(details);
   std::string out;
   for (const auto& [name, entry] : details.items()) {
     const std::string text = table(entry);
@@ -60,5 +76,7 @@ std::string class_tables(const nlohmann::json& details) { return of_each(details
 std::string confusion_tables(const nlohmann::json& details) {
   return of_each(details, confusion_table);
 }
+
+std::string target_tables(const nlohmann::json& details) { return of_each(details, target_table); }
 
 }  // namespace rung::cli

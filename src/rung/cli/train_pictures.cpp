@@ -20,6 +20,7 @@ namespace {
 constexpr int64_t kRows = 8;         ///< of a contact sheet
 constexpr int64_t kImages = 64;      ///< of a classification's sheet
 constexpr int64_t kForecasts = 168;  ///< rows of a forecast's chart
+constexpr int64_t kSamples = 200;    ///< of a regression's chart
 
 /// One batch, run in evaluation mode.
 struct Seen {
@@ -159,6 +160,65 @@ std::string draw_forecast(ModuleImpl& net, const OpenedData& opened, const Shown
   return "predictions.svg";
 }
 
+/// Each target's truth, ascending, and what was said of the same samples.
+std::string draw_numbers(ModuleImpl& net, const OpenedData& opened, const ShownPart& shown,
+                         const Task& task, const TrainOptions& options,
+                         const std::filesystem::path& folder) {
+  std::vector<at::Tensor> truths, said;
+  for (const int64_t index : spread(shown.data.size(), kSamples)) {
+    const Seen seen = look(net, shown.data, task, options, std::vector<int64_t>{index});
+    truths.push_back(seen.batch.target[0]);
+    said.push_back(seen.said[0]);
+  }
+  const at::Tensor truth = at::stack(truths).to(at::kDouble),
+                   guess = at::stack(said).to(at::kDouble);
+  std::vector<LineChart> charts;
+  for (size_t k = 0; k < opened.scales.size(); ++k) {
+    const auto at = static_cast<int64_t>(k);
+    const auto [values, order] = truth.select(1, at).sort();
+    const at::Tensor found = guess.select(1, at).index_select(0, order);
+    Series is{.name = "truth", .x = {}, .y = {}}, says{.name = "predicted", .x = {}, .y = {}};
+    for (int64_t i = 0; i < values.size(0); ++i) {
+      is.x.push_back(static_cast<double>(i));
+      is.y.push_back(values[i].item<double>() * opened.scales[k].second + opened.scales[k].first);
+      says.x.push_back(static_cast<double>(i));
+      says.y.push_back(found[i].item<double>());
+    }
+    charts.push_back({.title = opened.names[k],
+                      .x_label = fmt::format("sample of the {} part, by its truth", shown.name),
+                      .y_label = opened.names[k],
+                      .series = {is, says}});
+  }
+  write_file(folder / "predictions.svg", line_charts_svg(charts));
+  return "predictions.svg";
+}
+
+/// Image, target and what was said, the latter two between the same black and white; what is not
+/// counted is black.
+std::string draw_images(ModuleImpl& net, const OpenedData& opened, const Dataset& data,
+                        const Task& task, const TrainOptions& options,
+                        const std::filesystem::path& folder) {
+  std::vector<std::vector<Tensor>> rows;
+  for (const int64_t index : spread(data.size(), kRows)) {
+    const Seen seen = look(net, data, task, options, std::vector<int64_t>{index});
+    const at::Tensor truth = seen.batch.target[0];
+    const at::Tensor counted = truth.masked_select(truth.isfinite());
+    double low = 0, high = 1;
+    if (!opened.range && counted.numel() > 0) {
+      low = counted.min().item<double>();
+      high = std::max(counted.max().item<double>(), low + 1e-12);
+    }
+    const auto picture = [&](const at::Tensor& values) {
+      const at::Tensor unit = ((values - low) / (high - low)).nan_to_num(0);
+      const bool shown = unit.size(0) == 1 || unit.size(0) == 3;
+      return as_image(shown ? unit : unit.narrow(0, 0, 1));
+    };
+    rows.push_back({as_image(seen.batch.input[0]), picture(truth), picture(seen.said[0])});
+  }
+  save_png(folder / "predictions.png", contact_sheet(rows));
+  return "predictions.png";
+}
+
 }  // namespace
 
 void draw_curves(const TrainLog& log, const std::filesystem::path& folder) {
@@ -177,6 +237,10 @@ std::string draw_predictions(ModuleImpl& net, const OpenedData& opened, const Sh
   if (task.name() == "segmentation")
     return draw_masks(net, opened, shown.data, task, options, folder);
   if (task.name() == "classification") return draw_classes(net, shown.data, task, options, folder);
+  if (task.name() == "regression") {
+    return opened.scales.empty() ? draw_images(net, opened, shown.data, task, options, folder)
+                                 : draw_numbers(net, opened, shown, task, options, folder);
+  }
   return draw_forecast(net, opened, shown, task, options, folder);
 }
 

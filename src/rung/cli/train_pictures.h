@@ -23,7 +23,8 @@ struct ShownPart {
 /// Segmentation: predictions.png, a row each of image, truth and prediction. Classification:
 /// predictions.png, images framed in green where the class is right and in red where it is not,
 /// those that are wrong last. Forecasting: predictions.svg, the first column predicted beside what
-/// came.
+/// came. Regression: predictions.svg, each target in the order of its truth, or, of images,
+/// predictions.png as of segmentation.
 std::string draw_predictions(ModuleImpl& net, const OpenedData& opened, const ShownPart& shown,
                              const Task& task, const TrainOptions& options,
                              const std::filesystem::path& folder);

@@ -34,6 +34,15 @@ Tensor exact_planar(const Pixels& pixels) {
   return out;
 }
 
+/// The first bytes of a file.
+std::string head_of(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  char head[32] = {};
+  if (!in) fail_user("cannot read {}", path.string());
+  in.read(head, sizeof head);
+  return {head, static_cast<size_t>(in.gcount())};
+}
+
 ImageKind kind_of(std::string_view content, const std::string& file) {
   constexpr size_t kColorType = 25;  // of a PNG's first chunk
   if (content.empty()) fail_user("{} is empty", file);
@@ -88,11 +97,15 @@ Tensor load_image(const std::filesystem::path& path, const ImageOptions& options
 }
 
 ImageKind image_kind(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  char head[32] = {};
-  if (!in) fail_user("cannot read {}", path.string());
-  in.read(head, sizeof head);
-  return kind_of({head, static_cast<size_t>(in.gcount())}, path.string());
+  return kind_of(head_of(path), path.string());
+}
+
+int image_bits(const std::filesystem::path& path) {
+  constexpr size_t kBitDepth = 24;  // of a PNG's first chunk
+  const std::string head = head_of(path);
+  if (kind_of(head, path.string()) == ImageKind::kJpeg) return 8;
+  if (head.size() <= kBitDepth) fail_user("{} is cut short", path.string());
+  return static_cast<unsigned char>(head[kBitDepth]);
 }
 
 void save_png(const std::filesystem::path& path, const Tensor& image) {

@@ -19,6 +19,9 @@ struct ImageOptions {
 enum class ImageKind { kPng, kPalettePng, kJpeg };
 /// Told by content. Throws a user error that names the file: unreadable, empty, neither of them.
 ImageKind image_kind(const std::filesystem::path& path);
+/// How many bits each number of the file has: 1 to 16; those of a JPEG have 8. Throws as
+/// image_kind.
+int image_bits(const std::filesystem::path& path);
 
 /// Reads a PNG or JPEG file, told apart by content, as u8 [C, H, W] (unless `exact`). Sixteen bits
 /// are scaled to eight, alpha is dropped, palettes are looked up, interlacing is undone; gamma,

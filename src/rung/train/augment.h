@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 #include "rung/base/rng.h"
 
 namespace rung {
@@ -16,9 +18,14 @@ struct Augment {
   int64_t erase = 0;      ///< blanks a square of so many pixels, every second time
 };
 
-/// Changes an image f32 [C, H, W] in 0 … 1 and, where defined, its mask u8 [C, H, W] alike (but for
-/// brightness and erase, which are the image's alone). What comes in from outside of the image is 0
-/// there, and kMaskIgnored in the mask.
+/// Changes an image f32 [C, H, W] in 0 … 1 and, where defined, its mask u8 [C, H, W] or its target
+/// f32 [C, H, W] alike (but for brightness and erase, which are the image's alone). What comes in
+/// from outside of the image is 0 there, kMaskIgnored in a mask, and no number in a target: it is
+/// not counted.
 void augment(const Augment& how, Rng& rng, at::Tensor& image, at::Tensor& mask);
+
+/// A part of this height and width, drawn at random, of an image and its mask or target alike. An
+/// image that is smaller is used whole; what is missing is filled as `augment` does it.
+void crop(std::pair<int64_t, int64_t> size, Rng& rng, at::Tensor& image, at::Tensor& mask);
 
 }  // namespace rung

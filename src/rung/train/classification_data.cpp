@@ -9,10 +9,9 @@
 #include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/exec/eager/convert.h"
-#include "rung/io/csv.h"
 #include "rung/io/idx.h"
 #include "rung/train/digest.h"
-#include "rung/train/image_store.h"
+#include "rung/train/image_table.h"
 #include "rung/train/split.h"
 
 namespace rung {
@@ -153,17 +152,8 @@ std::shared_ptr<Source> open_files(std::vector<fs::path> files, at::Tensor label
                                    OpenedData& out) {
   auto source = std::make_shared<Source>();
   source->labels = std::move(labels);
-  out.size = options.size;
-  source->files = std::make_shared<ImageStore>(std::move(files),
-                                               picture_reader(options.channels, options.size));
-  for (int64_t i = 0; i < source->files->size(); ++i) {
-    out.digests.push_back({source->files->file(i).lexically_relative(root).string(),
-                           source->files->digests()[static_cast<size_t>(i)]});
-    if (source->shape(i) == source->shape(0)) continue;
-    fail_user("{} is {} and {} is {}; give data.size = [height, width]",
-              source->files->file(0).string(), to_string(source->shape(0)),
-              source->files->file(i).string(), to_string(source->shape(i)));
-  }
+  source->files = open_pictures(std::move(files), root,
+                                {.channels = options.channels, .size = options.size}, out);
   return source;
 }
 
@@ -273,43 +263,20 @@ std::vector<size_t> label_columns(const Csv& csv) {
 }
 
 OpenedData open_csv(const ClassificationData& options) {
-  const Csv csv = load_csv(options.csv);
   const fs::path root = options.csv.parent_path();
+  const ImageTable table = load_image_table(options.csv, root);
   OpenedData out;
-  const size_t file = csv.column("file");
-  std::vector<fs::path> files;
-  std::set<std::string> seen;
-  for (size_t row = 0; row < csv.rows.size(); ++row) {
-    const std::string& name = csv.rows[row][file];
-    if (!path_exists(root / name)) {
-      fail_user("{}:{}: there is no file {}", csv.file, csv.lines[row], (root / name).string());
-    }
-    if (!seen.insert(name).second) {
-      fail_user("{}:{}: {} stands there twice", csv.file, csv.lines[row], quoted(name));
-    }
-    files.push_back(root / name);
-  }
-  std::vector<std::string> unread;
-  const auto read = label_columns(csv);
-  for (size_t i = 0; i < csv.columns.size(); ++i) {
-    const std::string& name = csv.columns[i];
-    const bool known = name == "file" || name == "split" || name == "group" ||
-                       std::find(read.begin(), read.end(), i) != read.end();
-    if (!known) unread.push_back(name);
-  }
-  if (!unread.empty()) {
-    out.notes.push_back(
-        fmt::format("columns of {} that are not read: {}", csv.file, join(unread, ", ")));
-  }
-  const at::Tensor labels = read_labels(csv, read, out.names, out.notes);
+  const auto columns = label_columns(table.csv);
+  out.notes = table.unread_note(columns);
+  const at::Tensor labels = read_labels(table.csv, columns, out.names, out.notes);
   out.overlapping = labels.dim() == 2;
-  const auto source = open_files(std::move(files), labels, root, options, out);
+  const auto source = open_files(table.files, labels, root, options, out);
   out.digests.push_back({options.csv.filename().string(), digest_of(read_file(options.csv))});
   std::vector<int64_t> strata;
   if (!out.overlapping) {
     strata.assign(labels.data_ptr<int64_t>(), labels.data_ptr<int64_t>() + labels.numel());
   }
-  const Split split = split_table(csv, strata,
+  const Split split = split_table(table.csv, strata,
                                   {.validation = options.validation,
                                    .test = options.test,
                                    .fold = options.fold,

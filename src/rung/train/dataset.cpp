@@ -9,18 +9,18 @@
 namespace rung {
 
 nlohmann::json OpenedData::facts() const {
+  nlohmann::json out = nlohmann::json::object();
+  if (size) out["size"] = {size->first, size->second};
+  if (range) out["range"] = {range->first, range->second};
   if (scales.empty()) {
-    nlohmann::json out = nlohmann::json::object();
     if (!names.empty()) out["classes"] = names;
     if (!colors.empty()) out["colors"] = colors;
     if (overlapping) out["overlapping"] = true;
-    if (size) out["size"] = {size->first, size->second};
     return out;
   }
   const auto column = [](const std::string& name, double mean, double deviation) {
     return nlohmann::json{{"name", name}, {"mean", mean}, {"deviation", deviation}};
   };
-  nlohmann::json out = {{"inputs", nlohmann::json::array()}, {"targets", nlohmann::json::array()}};
   for (const auto& input : inputs) {
     out["inputs"].push_back(column(input.name, input.mean, input.deviation));
   }

@@ -17,7 +17,8 @@ namespace rung {
 struct Batch {
   at::Tensor input;  ///< f32 [N, …]; images in 0 … 1
   /// What the task wants: classes i64 [N]; masks i64 [N, H, W] of exclusive classes (below 0: not
-  /// counted), f32 [N, C, H, W] of a foreground or overlapping classes; rows f32.
+  /// counted), f32 [N, C, H, W] of a foreground or overlapping classes; rows f32; numbers f32
+  /// [N, K], or images of them f32 [N, C, H, W] (no number: not counted).
   at::Tensor target;
   /// Those behind the first, of a network of several inputs (in the order of the graph's) or goals.
   std::vector<at::Tensor> more_inputs = {}, more_targets = {};
@@ -64,9 +65,11 @@ struct OpenedData {
   bool overlapping = false;              ///< segmentation: each class has a mask of its own
   /// Height and width that pictures are brought to (averaged over areas), where they are.
   std::optional<std::pair<int64_t, int64_t>> size = std::nullopt;
+  /// Regression of images: what their numbers span, where their files say it.
+  std::optional<std::pair<double, double>> range = std::nullopt;
   std::vector<int64_t> counts = {};  ///< samples or pixels of each class in the training part
-  /// Forecasting: mean and standard deviation by which each of these columns was scaled, and its
-  /// place among the inputs (-1: it is none of them).
+  /// Forecasting, regression: mean and standard deviation by which each of these columns was
+  /// scaled; forecasting: its place among the inputs (-1: it is none of them).
   std::vector<std::pair<double, double>> scales = {};
   std::vector<int64_t> places = {};
   std::vector<ColumnScale> inputs = {};  ///< forecasting: the columns that are seen
@@ -77,8 +80,8 @@ struct OpenedData {
   std::vector<OpenedData> more_targets = {};
 
   /// What users of the trained network must know of the data: {"classes": […], "colors": […],
-  /// "overlapping": true, "size": [h, w]}, each where there is such a thing, or {"inputs":
-  /// [{"name", "mean", "deviation"}, …], "targets": […]}.
+  /// "overlapping": true, "size": [h, w], "range": [0, 1], "inputs": [{"name", "mean",
+  /// "deviation"}, …], "targets": […]}, each where there is such a thing.
   nlohmann::json facts() const;
 };
 

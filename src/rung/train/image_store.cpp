@@ -45,7 +45,7 @@ ImageStore::ImageStore(std::vector<std::filesystem::path> files, Read read, int6
     }
     shapes_.push_back(image.sizes().vec());
     digests_.push_back(digest_of(image));
-    bytes += image.numel();
+    bytes += static_cast<int64_t>(image.nbytes());
     if (bytes <= budget) kept_[i] = std::move(image);
   }
   if (!broken.empty()) fail_broken(broken, files_.size());

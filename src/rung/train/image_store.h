@@ -10,9 +10,9 @@
 
 namespace rung {
 
-/// Image files as u8 tensors [C, H, W]. All are read when the store is made, so that every broken
-/// file is found before training begins; those beyond the budget are let go and read again when
-/// asked for.
+/// Image files as tensors [C, H, W], u8 of pictures. All are read when the store is made, so that
+/// every broken file is found before training begins; those beyond the budget are let go and read
+/// again when asked for.
 class ImageStore {
  public:
   using Read = std::function<at::Tensor(const std::filesystem::path&)>;

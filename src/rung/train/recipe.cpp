@@ -320,6 +320,8 @@ void draw_parts_by(uint64_t seed, Recipe& recipe) {
   if (auto* data = std::get_if<ClassificationData>(&recipe.data)) data->seed = seed;
   if (auto* data = std::get_if<SegmentationData>(&recipe.data)) data->seed = seed;
   if (auto* data = std::get_if<TableData>(&recipe.data)) data->seed = seed;
+  if (auto* data = std::get_if<RegressionData>(&recipe.data)) data->seed = seed;
+  if (auto* data = std::get_if<ImageRegressionData>(&recipe.data)) data->seed = seed;
 }
 
 /// Refuses a network whose inputs and outputs are not those that the data and the recipe have.
@@ -404,6 +406,10 @@ OpenedData open_data(const Recipe& recipe) {
     return open_segmentation(*data);
   }
   if (const auto* data = std::get_if<TableData>(&recipe.data)) return open_table(*data);
+  if (const auto* data = std::get_if<RegressionData>(&recipe.data)) return open_regression(*data);
+  if (const auto* data = std::get_if<ImageRegressionData>(&recipe.data)) {
+    return open_image_regression(*data);
+  }
   return open_forecasting(std::get<ForecastingData>(recipe.data));
 }
 

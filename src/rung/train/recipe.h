@@ -15,8 +15,10 @@
 #include "rung/join/plan.h"
 #include "rung/train/classification_data.h"
 #include "rung/train/forecasting_data.h"
+#include "rung/train/image_regression_data.h"
 #include "rung/train/objective.h"
 #include "rung/train/options.h"
+#include "rung/train/regression_data.h"
 #include "rung/train/segmentation_data.h"
 #include "rung/train/table_data.h"
 #include "rung/train/task.h"
@@ -42,7 +44,9 @@ struct OutputChoice {
 /// The keys are described in docs/recipe.md.
 struct Recipe {
   JoinPlan plan;
-  std::variant<ClassificationData, SegmentationData, ForecastingData, TableData> data;
+  std::variant<ClassificationData, SegmentationData, ForecastingData, RegressionData,
+               ImageRegressionData, TableData>
+      data;
   bool dense = false, relative = false;  ///< forecasting
   LossChoice loss;                       ///< of [train]
   std::vector<OutputChoice> outputs;     ///< one at least

@@ -190,6 +190,54 @@ TableData table_data(TomlReader& table, const std::filesystem::path& base) {
   return data;
 }
 
+RegressionData regression(TomlReader& table, const std::filesystem::path& base, Recipe& recipe) {
+  RegressionData data;
+  data.table = read_path(table, "table", base);
+  data.root = read_path(table, "root", base);
+  if (const auto targets = table.texts("targets")) data.targets = *targets;
+  if (data.targets.empty()) {
+    fail_user("{} needs targets, a list of columns: targets = [\"NAME\"]", table.where());
+  }
+  data.fold = read_fold(table);
+  data.size = read_size(table, "size");
+  read_images(table, data, recipe);
+  table.read("limit", data.limit, 0, int64_t{1} << 40);
+  if (data.fold && table.has("validation")) {
+    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
+  }
+  return data;
+}
+
+ImageRegressionData image_regression(TomlReader& table, const std::filesystem::path& base,
+                                     Recipe& recipe) {
+  ImageRegressionData data;
+  data.images = read_path(table, "images", base);
+  data.targets = read_path(table, "targets", base);
+  data.index = read_path(table, "index", base);
+  data.crop = read_size(table, "crop");
+  if (table.has("ignore")) data.ignore = table.number("ignore");
+  read_images(table, data, recipe);
+  if (data.targets.empty()) {
+    fail_user("{} needs targets, a folder of images or .npy files", table.where());
+  }
+  return data;
+}
+
+/// Images and numbers of a table, or images and images.
+void read_regression(TomlReader& table, const std::filesystem::path& base, Recipe& recipe) {
+  if (table.has("table") == table.has("images")) {
+    fail_user(
+        "{} needs table, a CSV of images and numbers, or images, a folder whose images have "
+        "targets in another one",
+        table.where());
+  }
+  if (table.has("table")) {
+    recipe.data = regression(table, base, recipe);
+  } else {
+    recipe.data = image_regression(table, base, recipe);
+  }
+}
+
 /// Refuses keys that the chosen kind does not read.
 void check_kind(TomlReader& table, const std::string& kind,
                 std::initializer_list<std::pair<const char*, std::string_view>> keys) {
@@ -247,16 +295,13 @@ void read_schedule(TomlReader& parent, ScheduleOptions& s) {
 
 }  // namespace
 
-TargetKind target_kind(const Recipe& recipe, size_t target) {
+Truth truth_of(const Recipe& recipe, size_t target) {
   if (const auto* table = std::get_if<TableData>(&recipe.data)) {
     const TableTarget& it = table->targets.at(target);
-    return !it.label.empty()  ? TargetKind::kClasses
-           : !it.mask.empty() ? TargetKind::kMasks
-                              : TargetKind::kNumbers;
+    return !it.label.empty() ? Truth::kClasses : !it.mask.empty() ? Truth::kMasks : Truth::kNumbers;
   }
-  if (std::holds_alternative<ForecastingData>(recipe.data)) return TargetKind::kNumbers;
-  return std::holds_alternative<SegmentationData>(recipe.data) ? TargetKind::kMasks
-                                                               : TargetKind::kClasses;
+  if (std::holds_alternative<ClassificationData>(recipe.data)) return Truth::kClasses;
+  return std::holds_alternative<SegmentationData>(recipe.data) ? Truth::kMasks : Truth::kNumbers;
 }
 
 MaskMeaning read_meaning(TomlReader& table) {
@@ -318,12 +363,14 @@ std::filesystem::path recipe_path(const std::string& text, const std::filesystem
 
 void read_data(TomlReader table, const std::filesystem::path& base, Recipe& recipe) {
   const auto task = table.text("task");
-  const std::string tasks = "classification, segmentation, forecasting, table";
+  const std::string tasks = "classification, segmentation, regression, forecasting, table";
   if (!task) fail_user("{}: data.task is missing; it is one of {}", table.where(), tasks);
   if (*task == "classification") {
     recipe.data = classification(table, base, recipe);
   } else if (*task == "segmentation") {
     recipe.data = segmentation(table, base, recipe);
+  } else if (*task == "regression") {
+    read_regression(table, base, recipe);
   } else if (*task == "forecasting") {
     recipe.data = forecasting(table, base, recipe);
   } else if (*task == "table") {

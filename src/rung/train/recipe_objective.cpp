@@ -76,27 +76,28 @@ const OpenedData& target_of(const OpenedData& data, size_t target) {
   return target == 0 ? data : data.more_targets.at(target - 1);
 }
 
-// TEMPORARY
-class Num : public Task {
- public:
-  LossOptions l;
-  explicit Num(LossOptions o) : l(o) {
-    if (l.terms.empty()) l.terms = {{.kind = "mse"}};
+/// Refuses outputs that cannot hold what the data want: numbers of both signs of a table (they are
+/// scaled), no shares of one of images.
+void check_numbers(const Graph& graph, Value output, bool both_signs) {
+  const OutputForm form = output_form(graph, output);
+  const bool shares = form == OutputForm::kSoftmax || form == OutputForm::kLogSoftmax;
+  if (form == OutputForm::kLogits || (!both_signs && !shares)) return;
+  fail_user("the network ends in {}, and {}\n  fix     a network that ends in the layer before",
+            output_form_text(graph, output),
+            both_signs
+                ? "targets of a table are numbers of both signs (less their mean, divided by their "
+                  "deviation)"
+                : "targets are numbers that do not add up to 1");
+}
+
+std::vector<ColumnScale> scales_of(const OpenedData& data) {
+  std::vector<ColumnScale> out;
+  for (size_t i = 0; i < data.scales.size(); ++i) {
+    out.push_back({data.names.at(i), data.scales[i].first, data.scales[i].second});
   }
-  std::string name() const override { return "regression"; }
-  void check(const at::Tensor&, const Batch&) const override {}
-  at::Tensor loss(const at::Tensor& o, const Batch& b) const override {
-    return number_loss(l, o, b.target);
-  }
-  std::vector<Metric> metrics() const override { return {}; }
-  struct S : Score {
-    void add(const at::Tensor&, const Batch&) override {}
-    std::vector<double> values() const override { return {}; }
-  };
-  std::unique_ptr<Score> score() const override { return std::make_unique<S>(); }
-  at::Tensor predict(const at::Tensor& o, const Batch&) const override { return o; }
-};
-// END
+  return out;
+}
+
 std::unique_ptr<Task> make_task(const Recipe& recipe, const OutputChoice& choice,
                                 const OpenedData& all, const Graph& network, Value output) {
   const OpenedData& data = target_of(all, choice.target);
@@ -108,10 +109,17 @@ std::unique_ptr<Task> make_task(const Recipe& recipe, const OutputChoice& choice
                              .relative = recipe.relative,
                              .loss = loss});
   }
-  const TargetKind kind = target_kind(recipe, choice.target);
-  if (kind == TargetKind::kNumbers) return std::make_unique<Num>(loss);
+  const Truth kind = truth_of(recipe, choice.target);
+  if (std::holds_alternative<ImageRegressionData>(recipe.data)) {
+    check_numbers(network, output, /*both_signs=*/false);
+    return image_regression_task({.unit = data.range.has_value(), .loss = loss});
+  }
+  if (kind == Truth::kNumbers) {
+    check_numbers(network, output, /*both_signs=*/true);
+    return regression_task({.targets = scales_of(data), .loss = loss});
+  }
   loss.class_weights = class_weights(choice.loss, data);
-  if (kind == TargetKind::kClasses) {
+  if (kind == Truth::kClasses) {
     return classification_task({.classes = static_cast<int64_t>(data.names.size()),
                                 .names = data.names,
                                 .overlapping = data.overlapping,

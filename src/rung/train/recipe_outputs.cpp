@@ -121,9 +121,9 @@ void check_shapes(const Hint& hint, const Graph& graph) {
 }  // namespace
 
 void read_loss(TomlReader& loss, const Recipe& recipe, size_t target, LossChoice& out) {
-  const TargetKind kind_of_target = target_kind(recipe, target);
-  const bool numbers = kind_of_target == TargetKind::kNumbers;
-  const bool masks = kind_of_target == TargetKind::kMasks;
+  const Truth truth = truth_of(recipe, target);
+  const bool numbers = truth == Truth::kNumbers;
+  const bool masks = truth == Truth::kMasks;
   const auto kinds = numbers ? number_loss_kinds() : class_loss_kinds();
   const auto others = numbers ? class_loss_kinds() : number_loss_kinds();
   for (const auto& key : loss.keys()) {

@@ -20,9 +20,9 @@ inline Error placed(const Error& error, const std::string& place) {
 /// of masks each; ignore, threshold, instances.
 MaskMeaning read_meaning(TomlReader& table);
 
-enum class TargetKind { kClasses, kMasks, kNumbers };
+enum class Truth { kClasses, kMasks, kNumbers };
 /// What the data's targets are.
-TargetKind target_kind(const Recipe& recipe, size_t target);
+Truth truth_of(const Recipe& recipe, size_t target);
 
 /// A loss: the terms that are given, and those of the target's task that are not named:
 /// { focal = 1, dice = 0 }.

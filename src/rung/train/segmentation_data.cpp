@@ -6,10 +6,8 @@
 
 #include "rung/base/error.h"
 #include "rung/base/text.h"
-#include "rung/io/csv.h"
 #include "rung/train/coco.h"
-#include "rung/train/image_store.h"
-#include "rung/train/split.h"
+#include "rung/train/image_pairs.h"
 
 namespace rung {
 namespace {
@@ -47,7 +45,7 @@ class MaskedImages : public Dataset {
     for (const int64_t index : indices) {
       const int64_t i = chosen_[static_cast<size_t>(index)];
       at::Tensor image = pairs_.images->get(i), mask = pairs_.masks->get(i);
-      if (rng != nullptr && crop_) crop(*rng, image, mask);
+      if (rng != nullptr && crop_) crop(*crop_, *rng, image, mask);
       image = image.to(at::kFloat).div_(255);
       if (rng != nullptr) augment(augment_, *rng, image, mask);
       images.push_back(image);
@@ -64,73 +62,20 @@ class MaskedImages : public Dataset {
     return numbers.masked_fill(numbers.eq(kMaskIgnored), -1);
   }
 
-  void crop(Rng& rng, at::Tensor& image, at::Tensor& mask) const {
-    const int64_t h = image.size(1), w = image.size(2);
-    const auto [height, width] = *crop_;
-    const int64_t rows = std::min(h, height), columns = std::min(w, width);
-    const int64_t y = rng.integer(0, h - rows), x = rng.integer(0, w - columns);
-    const auto part = [&](const at::Tensor& t, int64_t fill) {
-      const at::Tensor inside = t.narrow(1, y, rows).narrow(2, x, columns);
-      if (rows == height && columns == width) return inside;
-      return at::constant_pad_nd(inside, {0, width - columns, 0, height - rows}, fill);
-    };
-    image = part(image, 0);
-    mask = part(mask, kMaskIgnored);
-  }
-
   Pairs pairs_;
   std::vector<int64_t> chosen_;
   Augment augment_;
   std::optional<std::pair<int64_t, int64_t>> crop_;
 };
 
-using FilesByName = std::map<std::string, fs::path>;
-
-/// By their names without endings; two of one name are refused.
-FilesByName by_name(const std::vector<fs::path>& files) {
-  FilesByName out;
-  for (const auto& file : files) {
-    const auto [at, is_new] = out.emplace(file.stem().string(), file);
-    if (!is_new) {
-      fail_user("{} and {} have one name, so masks cannot be told to one of them",
-                at->second.string(), file.filename().string());
-    }
-  }
-  return out;
-}
-
-std::vector<std::string> one_line(const std::vector<std::string>& names, const std::string& what) {
-  constexpr size_t kShown = 8;
-  if (names.empty()) return {};
-  std::vector<std::string> shown(
-      names.begin(), names.begin() + static_cast<int64_t>(std::min(names.size(), kShown)));
-  if (names.size() > kShown) shown.emplace_back("…");
-  return {fmt::format("{} {}: {}", names.size(), what, join(shown, ", "))};
-}
-
-void append(std::vector<std::string>& to, const std::vector<std::string>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
 /// The masks of images that have one mask file each, in the order of the images.
 ImageStore open_masks(const std::vector<fs::path>& images, const SegmentationData& options,
                       std::vector<std::string>& notes) {
   const FolderImages folder = image_files(options.masks);
   append(notes, left_out_note(folder.left_out));
-  FilesByName files = by_name(folder.files);
-  std::vector<fs::path> masks;
-  for (const auto& image : images) {
-    const auto found = files.find(image.stem().string());
-    if (found == files.end()) {
-      fail_user("{} has no mask: there is no {} in {}", image.string(),
-                image.stem().string() + ".png (or .jpg)", options.masks.string());
-    }
-    masks.push_back(found->second);
-    files.erase(found);
-  }
-  std::vector<std::string> unused;
-  for (const auto& [name, file] : files) unused.push_back(file.filename().string());
-  append(notes, one_line(unused, "masks have no image"));
+  std::vector<fs::path> masks =
+      partners(images, by_name(folder.files, "masks"), {.what = "mask", .ending = ".png (or .jpg)"},
+               options.masks, notes);
   return ImageStore(std::move(masks), [meaning = options.meaning](const fs::path& file) {
     return read_mask(file, meaning);
   });
@@ -144,7 +89,7 @@ ImageStore open_class_folders(const ImageStore& images, const SegmentationData& 
   for (const auto& c : classes) {
     const FolderImages folder = image_files(options.masks / c.name);
     append(notes, left_out_note(folder.left_out));
-    folders.push_back(by_name(folder.files));
+    folders.push_back(by_name(folder.files, "masks"));
   }
   std::vector<fs::path> files;
   std::map<fs::path, std::vector<int64_t>> sizes;
@@ -197,7 +142,7 @@ ImageStore open_coco(const std::vector<fs::path>& images,
 Pairs open_pairs(const SegmentationData& options, OpenedData& out) {
   const FolderImages folder = image_files(options.images);
   append(out.notes, left_out_note(folder.left_out));
-  by_name(folder.files);
+  by_name(folder.files, "masks");
   Pairs pairs{
       .images = std::make_shared<ImageStore>(folder.files, picture_reader(options.channels)),
       .masks = nullptr};
@@ -275,78 +220,6 @@ std::vector<int64_t> count_classes(const Pairs& pairs, const std::vector<int64_t
   return counts;
 }
 
-/// The parts that an index names, as numbers of images.
-Split split_by_index(const Pairs& pairs, const SegmentationData& options) {
-  const Csv csv = load_csv(options.index);
-  const size_t id = csv.column("id"), part = csv.column("split");
-  std::map<std::string, int64_t> by_name;
-  for (int64_t i = 0; i < pairs.images->size(); ++i) {
-    by_name.emplace(pairs.images->file(i).stem().string(), i);
-  }
-  std::vector<int64_t> images;
-  std::set<std::string> seen;
-  for (size_t row = 0; row < csv.rows.size(); ++row) {
-    const std::string& name = csv.rows[row][id];
-    const auto image = by_name.find(name);
-    if (image == by_name.end()) {
-      fail_user("{}:{}: there is no image {} in {}", csv.file, csv.lines[row], quoted(name),
-                options.images.string());
-    }
-    if (!seen.insert(name).second) {
-      fail_user("{}:{}: {} stands there twice", csv.file, csv.lines[row], quoted(name));
-    }
-    images.push_back(image->second);
-  }
-  Split split = read_split(csv, part);
-  for (auto* list : {&split.train, &split.validation, &split.test}) {
-    for (int64_t& row : *list) row = images[static_cast<size_t>(row)];
-  }
-  return split;
-}
-
-/// Images that the index does not name are in no part.
-std::vector<std::string> unused_note(const Pairs& pairs, const Split& split) {
-  std::set<int64_t> used;
-  for (const auto* part : {&split.train, &split.validation, &split.test}) {
-    used.insert(part->begin(), part->end());
-  }
-  std::vector<std::string> names;
-  for (int64_t i = 0; i < pairs.images->size(); ++i) {
-    if (!used.contains(i)) names.push_back(pairs.images->file(i).filename().string());
-  }
-  return one_line(names, "images are left out, being not in the index");
-}
-
-Split make_split(const Pairs& pairs, const SegmentationData& options) {
-  Split split;
-  if (!options.index.empty()) {
-    split = split_by_index(pairs, options);
-  } else {
-    Rng rng(options.seed, "test");
-    const auto order = shuffled(pairs.images->size(), rng);
-    const PartSizes parts = split_parts(pairs.images->size(), 0, options.test, "data.images");
-    split.train.assign(order.begin(), order.begin() + parts.train);
-    split.test.assign(order.begin() + parts.train, order.end());
-  }
-  if (split.train.empty()) {
-    fail_user("{}: no image is left to train on",
-              options.index.empty() ? options.images.string() : options.index.string());
-  }
-  if (split.validation.empty() && options.validation > 0) {
-    Rng rng(options.seed, "validation");
-    const auto count = static_cast<int64_t>(split.train.size());
-    const auto order = shuffled(count, rng);
-    const PartSizes parts = split_parts(count, options.validation, 0, "data.images");
-    std::vector<int64_t> train;
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t image = split.train[static_cast<size_t>(order[static_cast<size_t>(i)])];
-      (i < parts.train ? train : split.validation).push_back(image);
-    }
-    split.train = std::move(train);
-  }
-  return split;
-}
-
 }  // namespace
 
 OpenedData open_segmentation(const SegmentationData& options) {
@@ -364,8 +237,13 @@ OpenedData open_segmentation(const SegmentationData& options) {
   check(options.meaning);
   OpenedData out;
   const Pairs pairs = open_pairs(options, out);
-  Split split = make_split(pairs, options);
-  append(out.notes, unused_note(pairs, split));
+  Split split = split_pairs(*pairs.images,
+                            {.images = options.images,
+                             .index = options.index,
+                             .validation = options.validation,
+                             .test = options.test,
+                             .seed = options.seed},
+                            out.notes);
   out.counts = count_classes(pairs, split.train, out);
   out.text = fmt::format("{}{} images with masks to train, {} to validate, {} to test",
                          pairs.classes > 0 ? fmt::format("{} classes; ", pairs.classes) : "",

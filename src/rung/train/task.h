@@ -39,8 +39,8 @@ class Task {
   virtual std::vector<Metric> metrics() const = 0;
   virtual std::unique_ptr<Score> score() const = 0;
   /// What the output says: probabilities of classes [N, K], masks [N, 1, H, W] of class numbers or
-  /// of a foreground, 0 or 1, masks [N, K, H, W] of overlapping classes, or the rows that come next
-  /// [N, horizon, targets].
+  /// of a foreground, 0 or 1, masks [N, K, H, W] of overlapping classes, the rows that come next
+  /// [N, horizon, targets], numbers in the table's units [N, targets], or images [N, C, H, W].
   virtual at::Tensor predict(const at::Tensor& output, const Batch& batch) const = 0;
 };
 
@@ -83,5 +83,23 @@ struct ForecastingTask {
 /// targets]; `mse` and `mae`, beside those of repeating the last row (`mse_repeat`, `mae_repeat`).
 /// Throws a user error where dense or relative need a target that is not an input.
 std::unique_ptr<Task> forecasting_task(const ForecastingTask& options);
+
+struct RegressionTask {
+  std::vector<ColumnScale> targets = {};  ///< of the columns, which batches hold scaled
+  LossOptions loss = {};                  ///< without terms: mse
+};
+/// Numbers of an output [N, targets], in standard deviations from the mean. Metrics: mae, rmse and
+/// r2 (1 less the squared error's share in the variance; 0 where nothing varies). Of one target,
+/// mae and rmse are in its unit; of several they are means over the targets in standard deviations,
+/// and details have each target's in its unit.
+std::unique_ptr<Task> regression_task(const RegressionTask& options);
+
+struct ImageRegressionTask {
+  bool unit = true;       ///< values are in 0 … 1, so that there is a psnr
+  LossOptions loss = {};  ///< without terms: mse
+};
+/// Images of an output [N, C, H, W] of the targets' shape; what is not finite in a target is not
+/// counted. Metrics: psnr in dB, the mean over images (at most 100), mae and rmse over all pixels.
+std::unique_ptr<Task> image_regression_task(const ImageRegressionTask& options);
 
 }  // namespace rung
