@@ -12,12 +12,12 @@ from case import CONV, X, floats, graph, rung_file  # noqa: E402
 from command import CommandTest, main, rung  # noqa: E402
 
 
-def png(rows, channels=1):
-    """8 bits, rows of bytes."""
+def png(rows, channels=1, bits=8):
+    """Rows of bytes, two a number of 16 bits."""
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    head = struct.pack(">IIBBBBB", len(rows[0]) // channels, len(rows), 8, 2 if channels == 3 else 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", len(rows[0]) // channels // (bits // 8), len(rows), bits, 2 if channels == 3 else 0, 0, 0, 0)
     body = zlib.compress(b"".join(b"\x00" + bytes(row) for row in rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
@@ -112,6 +112,22 @@ threads = 1
 optimizer = { kind = "adam", lr = 0.3 }
 """
 
+NUMBERS = """[models.net]
+zoo = "skip_net"
+settings = { depth = 4, width = 4, classes = 1, size = 8, in = 1 }
+[data]
+task = "regression"
+table = "table.csv"
+root = "images"
+targets = ["price"]
+channels = 1
+[train]
+epochs = 40
+batch = 5
+threads = 1
+optimizer = { kind = "adam", lr = 0.01 }
+"""
+
 
 class Train(CommandTest):
     def squares(self, net, recipe=RECIPE, mark=lambda inside: 255 if inside else 0, count=24):
@@ -122,6 +138,18 @@ class Train(CommandTest):
             (self.folder / f"masks/{i}.png").write_bytes(png([[mark(here) for here in row] for row in inside]))
         (self.folder / "net.rung").write_bytes(net)
         (self.folder / "net.toml").write_text(recipe)
+
+    def greys(self, recipe, count=40):
+        """Pictures of one grey each, and a table of two numbers that follow from it."""
+        (self.folder / "images").mkdir()
+        draw, rows = random.Random(3), []
+        for i in range(count):
+            grey = draw.randrange(20, 236)
+            (self.folder / f"images/{i}.png").write_bytes(png([[grey] * 8 for _ in range(8)]))
+            rows.append((f"{i}.png", 1000 + 2 * grey, 5 - 0.01 * grey, ("train", "train", "val", "test")[i % 4]))
+        (self.folder / "table.csv").write_text("file,price,depth,split\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows))
+        (self.folder / "net.toml").write_text(recipe)
+        return rows
 
     def train(self, *options):
         return self.prints("train", self.folder / "net.toml", *options)
@@ -302,6 +330,83 @@ optimizer = { kind = "adam", lr = 0.3 }
                               "--set", "train.optimizer.lr=0")
             losses.add(self.result_of(text)["loss"])
         self.assertEqual(len(losses), 2, "the test parts are not the same pictures")
+
+    def test_regression_of_a_table_in_its_units(self):
+        rows = self.greys(NUMBERS)
+        text = self.train()
+        self.assertIn("regression: price; 20 images to train, 10 to validate, 10 to test", text)
+        result = self.result_of(text)
+        trained = [price for _, price, _, part in rows if part == "train"]
+        tested = [price for _, price, _, part in rows if part == "test"]
+        mean = sum(trained) / len(trained)
+        guess = sum(abs(price - mean) for price in tested) / len(tested)  # of always saying the mean
+        self.assertLess(result["mae"], guess / 4)
+        self.assertGreater(result["r2"], 0.9)
+        facts = json.loads((self.folder / "net_out/data.json").read_text())
+        deviation = (sum((price - mean) ** 2 for price in trained) / len(trained)) ** 0.5
+        self.assertEqual(facts["task"], "regression")
+        self.assertAlmostEqual(facts["targets"][0]["mean"], mean, places=6)
+        self.assertAlmostEqual(facts["targets"][0]["deviation"], deviation, places=6)
+        self.assertTrue((self.folder / "net_out/predictions.svg").exists())
+        self.prints("evaluate", self.folder / "net.toml", "--json", self.folder / "result.json")
+        measured = json.loads((self.folder / "result.json").read_text())
+        self.assertAlmostEqual(measured["metrics"]["mae"], result["mae"], places=3)
+        # Another training part has another mean; the network's numbers keep their meaning.
+        table = (self.folder / "table.csv").read_text().splitlines()
+        low = [line if ",train" not in line or float(line.split(",")[1]) < mean else line.replace("train", "val") for line in table]
+        (self.folder / "other.csv").write_text("\n".join(low) + "\n")
+        self.prints("evaluate", self.folder / "net.toml", "--set", "data.table=other.csv", "--json", self.folder / "other.json")
+        other = json.loads((self.folder / "other.json").read_text())
+        self.assertAlmostEqual(other["metrics"]["mae"], measured["metrics"]["mae"], places=6)
+        said = self.refuses(2, "evaluate", self.folder / "net.toml", "--set", 'data.targets=["depth"]')
+        self.assertIn("the targets of the data are not those of the network", said)
+
+    def test_regression_of_several_targets(self):
+        self.greys(NUMBERS.replace('["price"]', '["price", "depth"]').replace("classes = 1", "classes = 2"))
+        text = self.train()
+        self.assertIn("note: mae and rmse are means over the targets, in standard deviations", text)
+        log = json.loads((self.folder / "net_out/log.json").read_text())
+        price, depth = log["test"]["details"]["targets"]
+        self.assertEqual((price["name"], depth["name"]), ("price", "depth"))
+        facts = json.loads((self.folder / "net_out/data.json").read_text())["targets"]
+        scaled = sum(entry["mae"] / fact["deviation"] for entry, fact in zip((price, depth), facts)) / 2
+        self.assertAlmostEqual(self.result_of(text)["mae"], scaled, places=3)
+        self.assertLess(depth["mae"], 1)  # in its unit: it runs from 2.6 to 4.8
+        self.assertRegex(text, r"target +mae +rmse +r2\n-+\nprice ")
+
+    def test_regression_from_images_to_images(self):
+        for name in ("images", "targets"):
+            (self.folder / name).mkdir()
+        for i, (picture, _) in enumerate(bright_squares(24)):
+            (self.folder / f"images/{i}.png").write_bytes(png(picture))
+            inverse = [[255 - value for value in row] for row in picture]
+            (self.folder / f"targets/{i}.png").write_bytes(png(inverse))
+        (self.folder / "net.rung").write_bytes(network())
+        (self.folder / "net.toml").write_text(RECIPE.replace("segmentation", "regression").replace('masks = "masks"', 'targets = "targets"')
+                                              .replace("rotate = false", "flip = true").replace("epochs = 12", "epochs = 30").replace("0.3", "0.1"))
+        text = self.train()
+        result = self.result_of(text)
+        self.assertGreater(result["psnr"], 15)  # 1 - x; of the image itself it is about 2 dB
+        self.assertLess(result["mae"], 0.2)
+        self.assertTrue((self.folder / "net_out/predictions.png").exists())
+        self.assertEqual(json.loads((self.folder / "net_out/data.json").read_text()), {"range": [0.0, 1.0], "task": "regression"})
+        self.assertIn("psnr", self.prints("evaluate", self.folder / "net.toml"))
+        # Sixteen bits of the same pictures are the same numbers.
+        self.prints("evaluate", self.folder / "net.toml", "--json", self.folder / "bytes.json")
+        (self.folder / "words").mkdir()
+        for i, (picture, _) in enumerate(bright_squares(24)):
+            wide = [[byte for value in row for byte in (255 - value, 255 - value)] for row in picture]
+            (self.folder / f"words/{i}.png").write_bytes(png(wide, bits=16))
+        self.prints("evaluate", self.folder / "net.toml", "--set", "data.targets=words", "--json", self.folder / "words.json")
+        metrics = [json.loads((self.folder / name).read_text())["metrics"] for name in ("bytes.json", "words.json")]
+        for name, value in metrics[0].items():
+            self.assertAlmostEqual(value, metrics[1][name], places=5)
+        (self.folder / "masks").mkdir()
+        for i, (_, inside) in enumerate(bright_squares(24)):
+            (self.folder / f"masks/{i}.png").write_bytes(png([[255 if here else 0 for here in row] for row in inside]))
+        (self.folder / "mask.toml").write_text(RECIPE)
+        said = self.refuses(2, "evaluate", self.folder / "mask.toml", "--network", self.folder / "net_out/best.rung")
+        self.assertIn("was trained for regression, and the recipe's task is segmentation", said)
 
 
 if __name__ == "__main__":

@@ -92,12 +92,12 @@ def npy(shape, descr="<f4", body=None, order=False, header=None, version=b"\x01\
     return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text.encode() + body
 
 
-def png(width, height, channels=3, value=128, rows=None):
+def png(width, height, channels=3, value=128, rows=None, bits=8):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = b"".join(b"\x00" + bytes([value]) * width * channels for _ in range(height)) if rows is None else rows
-    head = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
+    rows = b"".join(b"\x00" + bytes([value]) * width * channels * (bits // 8) for _ in range(height)) if rows is None else rows
+    head = struct.pack(">IIBBBBB", width, height, bits, 2 if channels == 3 else 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 

@@ -73,6 +73,12 @@ def ends_in(op):
                      {"conv.weight": ("F32", [1, 3, 3, 3], floats(27))})
 
 
+MEASURE = CLASSIFY.replace('task = "classification"\nfolder = "pictures"', 'task = "regression"\ntable = "table.csv"\nroot = "pictures"\ntargets = ["age"]').replace("classes = 2", "classes = 1")
+AGES = "file,age\n" + "".join(f"{kind}/{i}.png,{10 * i + len(kind)}\n" for kind in "ab" for i in range(6))
+RESTORE = SEGMENT.replace("segmentation", "regression").replace('masks = "masks"', 'targets = "targets"')
+TARGETS = {f"targets/{i}.png": png(16, 16, 1, 40 * i) for i in range(6)}
+WORDS = png(16, 16, 1, bits=16)
+NUMBERS = [('"targets"', '"numbers"')]
 DIGITS = CLASSIFY.replace('folder = "pictures"\nchannels = 1', 'idx = "mnist"').replace("classes = 2", "classes = 10")
 
 
@@ -97,6 +103,26 @@ def table(mistake, message, rows, change=(), **other):
     """Pictures whose labels stand in a table."""
     return train(mistake, message, CLASSIFY.replace('folder = "pictures"', 'csv = "pictures/labels.csv"'),
                  {**CLASSES, "pictures/labels.csv": rows}, change, **other)
+
+
+def measure(mistake, message, rows, change=(), files=None, **other):
+    """Pictures whose numbers stand in a table."""
+    return train(mistake, message, MEASURE, {**CLASSES, "table.csv": rows, **(files or {})}, change, **other)
+
+
+def restore(mistake, message, files=None, change=(), **other):
+    """Pictures whose targets are pictures."""
+    return train(mistake, message, RESTORE, {**PICTURES, **TARGETS, **(files or {})}, change, **other)
+
+
+def npy(descr, shape, content):
+    head = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + content
+
+
+def numbers(descr, shape, content):
+    """All targets as .npy; the pictures among them go."""
+    return {f"numbers/{i}.npy": npy(descr, shape, content) for i in range(6)}
 
 
 def without(files, name):
@@ -145,8 +171,8 @@ CASES = [
     forecast("a metric that is none", "monitor = 'iou' is no metric of forecasting; it is one of loss, mse, mae, mse_repeat, mae_repeat", "[train]", '[train]\nmonitor = "iou"'),
     forecast("an unknown precision", "net.toml:10: train: precision = 'f8' is not known; it is one of f32, bf16", "[train]", '[train]\nprecision = "f8"'),
     forecast("an unknown device in a recipe", "'tpu' is no device; devices are cpu, cuda and cuda:NUMBER", "[train]", '[train]\ndevice = "tpu"'),
-    forecast("an unknown task", "net.toml:5: data.task = 'detection' is not known; it is one of classification, segmentation, forecasting, table", '"forecasting"', '"detection"'),
-    forecast("a recipe without a task", "net.toml:4: data: data.task is missing; it is one of classification, segmentation, forecasting, table", 'task = "forecasting"\n', ""),
+    forecast("an unknown task", "net.toml:5: data.task = 'detection' is not known; it is one of classification, segmentation, regression, forecasting, table", '"forecasting"', '"detection"'),
+    forecast("a recipe without a task", "net.toml:4: data: data.task is missing; it is one of classification, segmentation, regression, forecasting, table", 'task = "forecasting"\n', ""),
     forecast("a network of neither kind", "net.toml:1: models.net needs either zoo (a built-in network) or file (of a network)", 'zoo = "lstm"\n', ""),
     forecast("an unknown network in a recipe", "net.toml:2: models.net.zoo: there is no built-in network 'lstn'; nearest: lstm, mlp, unet", 'zoo = "lstm"', 'zoo = "lstn"'),
     forecast("an unknown setting in a recipe", "net.toml:2: models.net.zoo: zoo:lstm has no setting 'hiden'; it has in, hidden, layers, out, time", "hidden = 4", "hiden = 4"),
@@ -255,6 +281,29 @@ zoo = "lstm"
     digits("a label beyond the classes", "classification of 78 classes needs an output f32[1, 78], and the network gives f32[1, 10]", "train-labels-idx1-ubyte", idx(8, [20], bytes([77] * 20))),
     train("a broken .gz file", "mnist/train-images-idx3-ubyte.gz is damaged: mnist/train-images-idx3-ubyte.gz: invalid stored block lengths", DIGITS, {**without(IDX, "mnist/train-images-idx3-ubyte"),
                                              "mnist/train-images-idx3-ubyte.gz": b"\x1f\x8b\x08" + bytes(50)}),
+    # regression
+    train("regression of nothing", "net.toml:4: data needs table, a CSV of images and numbers, or images, a folder whose images have targets in another one", MEASURE, CLASSES, [('table = "table.csv"\n', "")]),
+    train("regression without targets", "net.toml:4: data needs targets, a list of columns: targets = [\"NAME\"]", MEASURE, {**CLASSES, "table.csv": AGES}, [('targets = ["age"]\n', "")]),
+    measure("a target that is no column", "table.csv has no column 'weight'; its columns are 'file', 'age'", AGES, [('"age"', '"weight"')]),
+    measure("a target given twice", "data.targets names 'age' twice", AGES, [('["age"]', '["age", "age"]')]),
+    measure("a target that is missing", "table.csv:4: column 'age' holds '', which is not a finite number", AGES.replace("a/2.png,21", "a/2.png,")),
+    measure("a target that is no number", "table.csv:4: column 'age' holds 'old', which is not a finite number", AGES.replace("a/2.png,21", "a/2.png,old")),
+    measure("a target that is constant", "table.csv: column 'age' is 7 in all 10 rows to train on, so there is nothing to learn", "file,age\n" + "".join(f"{kind}/{i}.png,7\n" for kind in "ab" for i in range(6)), more=("fix     leave it out of data.targets",)),
+    measure("a picture of a table of numbers that is not there", "table.csv:3: there is no file pictures/c/9.png", "file,age\na/0.png,1\nc/9.png,2\n"),
+    measure("a network of another number of targets", "regression of 1 column needs an output f32[1, 1], and the network gives f32[1, 2]", AGES, [("classes = 1", "classes = 2")]),
+    measure("a loss of classes for numbers", "net.toml:11: train.loss.dice is a loss of classes; here these are known: huber, mae, mse", AGES, [("[train]", "[train]\nloss = { dice = 1 }")]),
+    measure("a table and a folder of targets", "net.toml:4: data needs table, a CSV of images and numbers, or images, a folder whose images have targets in another one", AGES, [('root = "pictures"', 'images = "pictures"')]),
+    train("a network of a table that gives nothing below 0", "the network ends in relu ('y'), and targets of a table are numbers of both signs (less their mean, divided by their deviation)", MEASURE.replace('zoo = "skip_net"\nsettings = { depth = 4, width = 2, classes = 1, size = 8 }', 'file = "net.rung"'), {**CLASSES, "table.csv": AGES, "net.rung": ends_in("relu")}, more=("fix     a network that ends in the layer before",)),
+    restore("a picture without a target", "images/6.png has no target: there is no 6.png (or .jpg) in targets", {"images/6.png": png(16, 16)}),
+    restore("a target of another size", "images/2.png is 16 x 16 and its target targets/2.png is 8 x 16", {"targets/2.png": png(16, 8, 1, 9)}),
+    restore("targets of different channels", "targets/0.png has 1 channels and targets/2.png has 3; all targets must have as many", {"targets/2.png": png(16, 16, 3)}),
+    restore("targets of 8 and of 16 bits", "targets/2.png is of 16 bits, and other targets are of 8 bits; all must be of one kind", {"targets/2.png": WORDS}),
+    restore("targets that are all alike", "the targets in targets are 0.2 everywhere, so there is nothing to learn", {f"targets/{i}.png": png(16, 16, 1, 51) for i in range(6)}),
+    restore("a network of other channels than the targets", "regression of images needs an output of the targets' shape, f32[1, 3, 16, 16], and the network gives f32[1, 1, 16, 16]", {f"targets/{i}.png": png(16, 16, 3, 40 * i) for i in range(6)}),
+    restore("targets that are whole numbers", "6 of 6 files cannot be used:", numbers("<i4", (16, 16), bytes(1024)), NUMBERS, more=("numbers/0.npy holds whole numbers, which may be levels of an image or measurements",)),
+    restore("targets that are infinite", "6 of 6 files cannot be used:", numbers("<f4", (16, 16), floats(256, float("inf"))), NUMBERS, more=("numbers/0.npy holds numbers that are infinite; what was not measured is nan",)),
+    restore("targets that are no maps", "6 of 6 files cannot be used:", numbers("<f4", (256,), floats(256)), NUMBERS, more=("numbers/0.npy has shape [256]; a target is [height, width] or [channels, height, width]",)),
+    restore("targets in which nothing is measured", "the targets in numbers hold nothing that is counted", numbers("<f4", (16, 16), floats(256, float("nan"))), NUMBERS),
     # the training itself
     forecast("a loss that is not finite", "the loss is … in epoch 1, step …: training went astray", "[train]", '[train]\noptimizer = { kind = "sgd", lr = 1e6 }', options="--set train.batch=1", leaves="net_out"),
     forecast("a validation loss that is not finite", "the validation loss is inf after epoch 1: training went astray", "[train]", '[train]\noptimizer = { kind = "sgd", lr = 1e6 }',
@@ -273,6 +322,8 @@ zoo = "lstm"
     # evaluate and predict
     Case("an evaluation before the training", "rung evaluate net.toml", "there is no net_out/best.rung: the recipe was not trained; --network FILE evaluates another network", files={"net.toml": FORECAST, **CSV}, verb="train"),
     Case("an evaluation of a part that is none", "rung evaluate net.toml --part trial", "--part 'trial': it is one of train, validation, test", files={"net.toml": FORECAST, **CSV}, verb="train"),
+    Case("an evaluation of a network of another task", "rung evaluate net.toml --network class_out/best.rung", "class_out/best.rung was trained for classification, and the recipe's task is regression", files={"net.toml": MEASURE, "class.toml": CLASSIFY, **CLASSES, "table.csv": AGES}, first=("rung train class.toml",), verb="train", leaves="class_out"),
+    Case("an evaluation of other targets", "rung evaluate other.toml --network net_out/best.rung", "the targets of the data are not those of the network", files={"net.toml": MEASURE, "other.toml": MEASURE.replace('"age"', '"height"').replace("table.csv", "other.csv"), **CLASSES, "table.csv": AGES, "other.csv": AGES.replace("age", "height")}, first=(RUN,), verb="train", leaves="net_out", more=("data     height", "network  age")),
     Case("an evaluation of another kind of network", "rung evaluate net.toml --network net.rung", "segmentation of the foreground needs an output f32[1, 1, H, W], and the network gives f32[1, 3, 16, 16]; a head with one channel is needed (classes = 1)", files={"net.toml": ENDS, "net.rung": rung_file(graph([X, {"name": "conv", "op": {"op": "abs"}, "inputs": ["x"]}]), {}), **PICTURES}, verb="train"),
     Case("a prediction for pictures that are not there", "rung predict net.rung photos", "there is no file or folder photos", files={"net.rung": ends_in("abs")}, verb="train"),
     Case("predictions of maps without a folder", "rung predict net.rung a.png", "the network makes maps; -o FOLDER says where their pictures go", files={"net.rung": ends_in("abs"), "a.png": png(8, 8)}, verb="train"),

@@ -62,7 +62,7 @@ void take_scales(const TaskFacts& facts, Recipe& recipe) {
   for (const auto& target : facts.targets) {
     data->scales.push_back({target.name, target.mean, target.deviation});
   }
-  if (!data->scales.empty()) return;
+  if (!data->scales.empty() || !facts.task.empty()) return;
   std::printf(
       "note: the network does not say how its targets are scaled; its numbers are taken for "
       "standard deviations from the mean of the training part\n");
@@ -100,11 +100,11 @@ void run_evaluate(const EvaluateCommand& command) {
   const Model model = open_file(file, {});
   take_scales(task_facts(model), recipe);
   const OpenedData data = open_data(recipe);
-  check_meaning(model, data, file.string());
   if (command.network.empty()) note_other_run(recipe, data);
   at::set_num_threads(recipe.train.threads > 0 ? recipe.train.threads : usable_cores());
   const Objective objective = make_objective(recipe, data, model.graph);
   check_task(task_facts(model), *objective.goals()[0].task, file.string());
+  check_meaning(model, data, file.string());
   Module net(model);
   net->to(find_device(recipe.train.device));
   const Dataset& part = part_of(data, command.part);

@@ -19,9 +19,7 @@ namespace fs = std::filesystem;
 enum class TargetKind { kBytes, kWords, kNumbers };
 
 std::string kind_text(TargetKind kind) {
-  return kind == TargetKind::kBytes   ? "an image of 8 bits"
-         : kind == TargetKind::kWords ? "an image of 16 bits"
-                                      : "a .npy file";
+  return kind == TargetKind::kBytes ? "8 bits" : kind == TargetKind::kWords ? "16 bits" : ".npy";
 }
 
 bool is_npy(const fs::path& file) { return file.extension() == ".npy"; }
@@ -56,8 +54,8 @@ at::Tensor read_numbers(const fs::path& file) {
 ImageStore::Read target_reader(TargetKind kind) {
   return [kind](const fs::path& file) {
     if (kind_of(file) != kind) {
-      fail_user("{} is {}, and the other targets are {}; all must be of one kind", file.string(),
-                kind_text(kind_of(file)), kind_text(kind).substr(2));
+      fail_user("{} is of {}, and other targets are of {}; all must be of one kind", file.string(),
+                kind_text(kind_of(file)), kind_text(kind));
     }
     switch (kind) {
       case TargetKind::kNumbers:
@@ -177,8 +175,8 @@ void check_values(const TargetPairs& pairs, const std::vector<int64_t>& chosen,
     if (low < high) return;
   }
   if (low > high) fail_user("the targets in {} hold nothing that is counted", folder.string());
-  fail_user("the targets in {} are {} everywhere, so there is nothing to learn", folder.string(),
-            low);
+  fail_user("the targets in {} are {:.6g} everywhere, so there is nothing to learn",
+            folder.string(), low);
 }
 
 TargetPairs open_target_pairs(const ImageRegressionData& options, OpenedData& out) {
@@ -226,8 +224,8 @@ OpenedData open_image_regression(const ImageRegressionData& options) {
   check_values(pairs, split.train, options.targets);
   if (pairs.kind != TargetKind::kNumbers) out.range = {0, 1};
   out.text = fmt::format("{} images with targets ({}) to train, {} to validate, {} to test",
-                         split.train.size(), kind_text(pairs.kind).substr(2),
-                         split.validation.size(), split.test.size());
+                         split.train.size(), kind_text(pairs.kind), split.validation.size(),
+                         split.test.size());
   const auto part = [&](const std::vector<int64_t>& chosen) {
     return std::make_shared<ImagesToImages>(pairs, chosen, options);
   };

@@ -227,7 +227,8 @@ TEST(ImageRegressionData, CropsTurnsAndShiftsImageAndTargetAlike) {
       const at::Tensor target = batch.target[i].flatten(), image = batch.input[i].flatten();
       const at::Tensor here = target.isfinite() & image.gt(0) & image.lt(1);
       const at::Tensor apart = (target - image).masked_select(here);
-      if (apart.numel() > 0) EXPECT_LT((apart - apart[0]).abs().max().item<double>(), 1e-5);
+      ASSERT_GT(apart.numel(), 0);
+      EXPECT_LT((apart - apart[0]).abs().max().item<double>(), 1e-5);
       const at::Tensor levels = (target.masked_select(target.isfinite()) * 255 - 1) / 3;
       EXPECT_LT((levels - levels.round()).abs().max().item<double>(), 1e-4);
       counted += apart.numel();
