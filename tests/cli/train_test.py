@@ -351,6 +351,13 @@ optimizer = { kind = "adam", lr = 0.3 }
         self.prints("evaluate", self.folder / "net.toml", "--json", self.folder / "result.json")
         measured = json.loads((self.folder / "result.json").read_text())
         self.assertAlmostEqual(measured["metrics"]["mae"], result["mae"], places=3)
+        # Predictions are in the table's unit.
+        tests = [name for name, _, _, part in rows if part == "test"]
+        table = self.prints("predict", self.folder / "net_out/best.rung", *[self.folder / "images" / name for name in tests])
+        head, *lines = table.splitlines()
+        self.assertEqual(head, "file,price")
+        wrong = sum(abs(float(line.rsplit(",", 1)[1]) - price) for line, price in zip(lines, tested)) / len(tested)
+        self.assertAlmostEqual(wrong, result["mae"], delta=1e-3 * max(1, result["mae"]))
         # Another training part has another mean; the network's numbers keep their meaning.
         table = (self.folder / "table.csv").read_text().splitlines()
         low = [line if ",train" not in line or float(line.split(",")[1]) < mean else line.replace("train", "val") for line in table]
@@ -391,6 +398,11 @@ optimizer = { kind = "adam", lr = 0.3 }
         self.assertTrue((self.folder / "net_out/predictions.png").exists())
         self.assertEqual(json.loads((self.folder / "net_out/data.json").read_text()), {"range": [0.0, 1.0], "task": "regression"})
         self.assertIn("psnr", self.prints("evaluate", self.folder / "net.toml"))
+        self.prints("predict", self.folder / "net_out/best.rung", self.folder / "images", "-o", self.folder / "out", "--numbers")
+        error = [abs(got - want) for i in range(24)
+                 for line, truth in zip(pixels(self.folder / f"out/{i}.png"), pixels(self.folder / f"targets/{i}.png"))
+                 for got, want in zip(line, truth)]
+        self.assertLess(sum(error) / len(error) / 255, 0.2)
         # Sixteen bits of the same pictures are the same numbers.
         self.prints("evaluate", self.folder / "net.toml", "--json", self.folder / "bytes.json")
         (self.folder / "words").mkdir()

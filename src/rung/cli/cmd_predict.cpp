@@ -76,6 +76,10 @@ class Predictor {
           command.model, to_string(input));
     }
     output_ = graph.outputs()[0].value;
+    if (graph.outputs().size() > 1) {
+      std::fprintf(stderr, "note: of %zu outputs, %s is written\n", graph.outputs().size(),
+                   graph.outputs()[0].name.c_str());
+    }
     const size_t rank = graph.type(output_).rank();
     if (rank != 2 && rank != 4) {
       fail_user(
@@ -86,11 +90,30 @@ class Predictor {
     form_ = output_form(graph, output_);
     picture_ = picture_form(model_, output_, command.as);
     facts_ = task_facts(model_);
+    check_columns();
   }
 
   /// What the network was trained at, where pictures were brought to one size.
   std::optional<std::pair<int64_t, int64_t>> size() const { return facts_.size; }
   int channels() const { return static_cast<int>(channels_); }
+  /// Whether the output is numbers of a table's columns.
+  bool is_regression() const { return facts_.task == "regression" && !facts_.targets.empty(); }
+  /// "file,class1,probability1,…", or the columns.
+  std::string table_head() const {
+    std::string head = "file";
+    if (is_regression()) {
+      for (const auto& target : facts_.targets) head += "," + cell_of(target.name);
+      return head;
+    }
+    for (int64_t k = 1; k <= shown_classes(); ++k) {
+      head += fmt::format(",class{0},probability{0}", k);
+    }
+    return head;
+  }
+  /// What a row of the table says of a picture.
+  std::string row_of(const at::Tensor& picture) {
+    return is_regression() ? numbers_of_row(picture) : classes_of(picture);
+  }
   /// How many classes a row of the table names.
   int64_t shown_classes() const {
     return std::min(command_.top, element_count(model_.graph.type(output_).shape) /
@@ -128,7 +151,7 @@ class Predictor {
   /// Numbers as they come, or probabilities where the task is known.
   Tensor numbers_of(const at::Tensor& map) const {
     const at::Tensor logits = as_logits(map.unsqueeze(0), form_);
-    const bool known = !facts_.task.empty();
+    const bool known = facts_.task == "segmentation" || facts_.task == "classification";
     const at::Tensor said = !known                                   ? map.unsqueeze(0)
                             : map.size(0) == 1 || facts_.overlapping ? logits.sigmoid()
                                                                      : logits.softmax(1);
@@ -136,6 +159,18 @@ class Predictor {
   }
   Tensor picture_of(const at::Tensor& map, const std::string& what) const {
     return result_picture(from_torch(map.unsqueeze(0).contiguous()), picture_, what);
+  }
+
+  /// The columns' numbers in their units.
+  std::string numbers_of_row(const at::Tensor& picture) {
+    const at::Tensor y = run(picture.to(at::kFloat).div(255).unsqueeze(0)).flatten();
+    std::vector<std::string> cells;
+    for (size_t i = 0; i < facts_.targets.size(); ++i) {
+      const auto& target = facts_.targets[i];
+      const double scaled = y[static_cast<int64_t>(i)].item<double>();
+      cells.push_back(fmt::format("{:.6g}", scaled * target.deviation + target.mean));
+    }
+    return join(cells, ",");
   }
 
   /// "cell,0.93,nucleus,0.05": the likeliest classes of a picture.
@@ -156,6 +191,15 @@ class Predictor {
   }
 
  private:
+  /// Refuses an output that does not have a number for each column that it was trained for.
+  void check_columns() const {
+    const TensorType& type = model_.graph.type(output_);
+    const auto columns = static_cast<int64_t>(facts_.targets.size());
+    if (!is_regression() || (type.rank() == 2 && type.shape[1] == columns)) return;
+    fail_user("{} says that it was trained for {} columns, and its output is {}", command_.model,
+              columns, to_string(type));
+  }
+
   const PredictCommand& command_;
   Model model_;
   Module net_;
@@ -244,7 +288,7 @@ void run_predict(const PredictCommand& command) {
       save_png(stem.string() + ".png", predictor.picture_of(map, pictures[i].string()));
       if (command.numbers) save_npy(stem.string() + ".npy", predictor.numbers_of(map));
     } else {
-      table += cell_of(pictures[i].string()) + "," + predictor.classes_of(picture) + "\n";
+      table += cell_of(pictures[i].string()) + "," + predictor.row_of(picture) + "\n";
     }
     show_progress(i + 1, pictures.size());
   }
@@ -252,11 +296,7 @@ void run_predict(const PredictCommand& command) {
     std::printf("wrote %zu pictures to %s\n", pictures.size(), command.output.c_str());
     return;
   }
-  std::string head = "file";
-  for (int64_t k = 1; k <= predictor.shown_classes(); ++k) {
-    head += fmt::format(",class{0},probability{0}", k);
-  }
-  table = head + "\n" + table;
+  table = predictor.table_head() + "\n" + table;
   if (command.output.empty()) {
     std::fputs(table.c_str(), stdout);
   } else {
@@ -269,7 +309,7 @@ void run_predict(const PredictCommand& command) {
 }  // namespace
 
 void add_predict(CLI::App& app) {
-  auto* verb = app.add_subcommand("predict", "Runs a network on pictures: masks, classes, tables");
+  auto* verb = app.add_subcommand("predict", "Runs a network on pictures: masks, classes, numbers");
   const auto command = std::make_shared<PredictCommand>();
   verb->add_option("MODEL", command->model, kModelHelp)->required();
   verb->add_option("PICTURES", command->inputs, "Files, and folders of them")->required();
@@ -297,7 +337,8 @@ void add_predict(CLI::App& app) {
   verb->add_option("--threads", command->threads, "0: the cores that may be used")
       ->capture_default_str();
   verb->footer(
-      "Classes have their names where rung trained the network.\n\n"
+      "Classes have their names, and numbers of a regression their units, where rung trained the\n"
+      "network.\n\n"
       "Examples:\n"
       "  rung predict unet_out/best.rung photos/ -o masks\n"
       "  rung predict unet.onnx slide.png -o masks --tile 1024 --overlap 256 --numbers\n"

@@ -88,6 +88,7 @@ PictureForm picture_form(const Model& model, Value output, const std::string& as
     form.colors = facts.colors;
     form.overlapping = facts.overlapping;
   }
+  form.trained_values = facts.range.has_value();
   if (form.as.empty()) form.as = "values";
   return form;
 }
@@ -120,6 +121,7 @@ Tensor result_picture(const Tensor& value, const PictureForm& form, const std::s
     const double width = range.high > range.low ? range.high - range.low : 1;
     return bytes_of(value, [=](double x) { return (x - range.low) / width; });
   }
+  if (form.trained_values) return bytes_of(value, [](double x) { return x; });
   return values_picture(value, what);
 }
 

@@ -18,6 +18,7 @@ struct PictureForm {
   OutputForm numbers = OutputForm::kLogits;  ///< what the result's numbers are
   std::vector<Color> colors = {};            ///< of the classes; none: usual ones
   bool overlapping = false;  ///< classes are a yes or no each: black where there is none
+  bool trained_values = false;  ///< trained to be 0 to 1: what is a little beyond is cut off
 };
 
 /// What --as may be. Throws a user error otherwise.
