@@ -256,6 +256,9 @@ class Train(CommandTest):
         self.assertEqual(len(list(out.glob("*.npy"))), 24)
         self.prints("run", best, "--input", self.folder / "images/5.png", "-o", self.folder / "one.png")
         self.assertEqual((out / "5.png").read_bytes(), (self.folder / "one.png").read_bytes())
+        if rung("compile", "zoo:mlp").returncode == 0:  # with oneDNN
+            self.prints("predict", best, self.folder / "images/5.png", "-o", self.folder / "program", "--program", "--deterministic-plan")
+            self.assertEqual((self.folder / "program/5.png").read_bytes(), (out / "5.png").read_bytes())
         large = [row * 12 for _ in range(12) for row in next(bright_squares(1))[0]]
         (self.folder / "large.png").write_bytes(png(large))
         for folder, more in [("whole", []), ("tiles", ["--tile", "96", "--overlap", "32"])]:

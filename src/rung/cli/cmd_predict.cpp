@@ -20,6 +20,7 @@
 #include "rung/exec/eager/device.h"
 #include "rung/exec/eager/module.h"
 #include "rung/exec/eager/tiled.h"
+#include "rung/graph/rewrite.h"
 #include "rung/io/image.h"
 #include "rung/io/numpy/npy.h"
 #include "rung/join/pointwise.h"
@@ -41,7 +42,8 @@ struct PredictCommand {
   int64_t tile = 0, overlap = 0;
   bool numbers = false;
   std::string device = "cpu";
-  int threads = 0;
+  bool program = false;  ///< compiled, instead of on LibTorch
+  ProgramOptions compiling;
 };
 
 /// A cell of a CSV file.
@@ -124,7 +126,8 @@ class Predictor {
   /// f32 [1, C, H, W] to the first output, a map as [1, K, H, W].
   at::Tensor run(const at::Tensor& x) {
     const at::Tensor placed = x.to(device_);
-    const at::Tensor y = net_->forward(last_ ? placed.movedim(1, -1).contiguous() : placed);
+    const at::Tensor input = last_ ? placed.movedim(1, -1).contiguous() : placed;
+    const at::Tensor y = command_.program ? run_program(input) : net_->forward(input);
     const bool turned = is_channels_last(net_->graph().type(output_));
     return (turned ? y.movedim(-1, 1) : y).to(at::kCPU);
   }
@@ -191,6 +194,18 @@ class Predictor {
   }
 
  private:
+  /// The first output of a program, which is compiled for the size of the first picture or tile.
+  at::Tensor run_program(const at::Tensor& input) {
+    const Tensor x = from_torch(input.contiguous());
+    if (!program_) {
+      Model model = model_;
+      model.graph = resize_inputs(model.graph, {{"", x.shape()}});
+      draw_missing(model, 0);
+      program_ = compiled(model, command_.compiling);
+    }
+    return to_torch(program_({x}).at(0));
+  }
+
   /// Refuses an output that does not have a number for each column that it was trained for.
   void check_columns() const {
     const TensorType& type = model_.graph.type(output_);
@@ -203,6 +218,7 @@ class Predictor {
   const PredictCommand& command_;
   Model model_;
   Module net_;
+  RunNetwork program_;  ///< once it is compiled
   at::Device device_;
   Value output_;
   OutputForm form_ = OutputForm::kLogits;
@@ -264,8 +280,16 @@ void run_predict(const PredictCommand& command) {
     fail_user("--tile and --overlap are 0 or more, --top 1 or more");
   }
   if (command.overlap > 0 && command.tile == 0) fail_user("--overlap is of --tile; give both");
-  check_threads(command.threads);
-  torch::set_num_threads(command.threads > 0 ? command.threads : usable_cores());
+  if (!command.program && command.compiling.precision != "fp32") {
+    fail_user("--precision {}: LibTorch runs the network in the types of its file; give --program",
+              command.compiling.precision);
+  }
+  if (command.program && command.device != "cpu") {
+    fail_user("--device {}: --program runs on the CPU", command.device);
+  }
+  check_threads(command.compiling.threads);
+  torch::set_num_threads(command.compiling.threads > 0 ? command.compiling.threads
+                                                       : usable_cores());
   const torch::NoGradGuard no_grad;
   const auto pictures = pictures_of(command.inputs);
   Predictor predictor(command);
@@ -334,8 +358,10 @@ void add_predict(CLI::App& app) {
                    "What neighbouring tiles share; a quarter of a tile unless given")
       ->type_name("N");
   verb->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
-  verb->add_option("--threads", command->threads, "0: the cores that may be used")
-      ->capture_default_str();
+  verb->add_flag("--program", command->program,
+                 "Compiles the network for this machine and runs that, tile by tile or picture by "
+                 "picture; pictures of other sizes compile it again");
+  add_program_options(*verb, command->compiling);
   verb->footer(
       "Classes have their names, and numbers of a regression their units, where rung trained the\n"
       "network.\n\n"

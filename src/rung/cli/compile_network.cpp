@@ -51,4 +51,9 @@ rung::Program compile_network(const Model& model, const CompileOptions& options)
   }
 }
 
+RunNetwork compiled(const Model& model, const ProgramOptions& options) {
+  const rung::Program program = compile_network(model, compile_options(options));
+  return [program](const std::vector<Tensor>& inputs) { return program.run(inputs); };
+}
+
 }  // namespace rung::cli

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "rung/exec/onednn/program.h"
 
@@ -35,5 +37,9 @@ void check_threads(int threads);
 /// `compile`. Ops that have no kernel run on LibTorch: in rung-torch; `rung` becomes that where it
 /// is installed (so nothing may be printed before), else the error goes through.
 rung::Program compile_network(const Model& model, const CompileOptions& options);
+/// The same as a function of the inputs in their order. Throws an unsupported error where rung was
+/// built without oneDNN.
+using RunNetwork = std::function<std::vector<Tensor>(const std::vector<Tensor>&)>;
+RunNetwork compiled(const Model& model, const ProgramOptions& options);
 
 }  // namespace rung::cli

@@ -25,6 +25,7 @@ void add_compile(CLI::App& app) {
 }
 void add_bench(CLI::App& app) { add_nothing(app, "bench", "Measures a network's program"); }
 void add_check(CLI::App& app) { add_nothing(app, "check", "Compares a network's program"); }
+RunNetwork compiled(const Model&, const ProgramOptions&) { fail_without("--program"); }
 void run_compiled(const RunOptions&) { fail_without("--program"); }
 void add_run_program(CLI::App& app) { add_run_verb(app, run_compiled); }
 
