@@ -12,17 +12,16 @@ nlohmann::json OpenedData::facts() const {
   nlohmann::json out = nlohmann::json::object();
   if (size) out["size"] = {size->first, size->second};
   if (range) out["range"] = {range->first, range->second};
-  if (scales.empty()) {
-    if (!names.empty()) out["classes"] = names;
-    if (!colors.empty()) out["colors"] = colors;
-    if (overlapping) out["overlapping"] = true;
-    return out;
-  }
   const auto column = [](const std::string& name, double mean, double deviation) {
     return nlohmann::json{{"name", name}, {"mean", mean}, {"deviation", deviation}};
   };
   for (const auto& input : inputs) {
     out["inputs"].push_back(column(input.name, input.mean, input.deviation));
+  }
+  if (scales.empty()) {
+    if (!names.empty()) out["classes"] = names;
+    if (!colors.empty()) out["colors"] = colors;
+    if (overlapping) out["overlapping"] = true;
   }
   for (size_t i = 0; i < scales.size(); ++i) {
     out["targets"].push_back(column(names.at(i), scales[i].first, scales[i].second));

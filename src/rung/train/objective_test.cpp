@@ -158,6 +158,17 @@ TEST_F(SeveralOutputs, TrainAsALoopByHandDoes) {
   const Recipe recipe = load();
   EXPECT_EQ(recipe.teachers, std::vector<std::string>{"teacher"});
   const OpenedData data = open_data(recipe);
+  const auto facts = data.facts();  // what the numbers that go in were scaled by
+  ASSERT_EQ(facts.at("inputs").size(), 2u);
+  EXPECT_EQ(facts.at("inputs")[0].at("name"), "age");
+  const double mean = facts.at("inputs")[0].at("mean"),
+               deviation = facts.at("inputs")[0].at("deviation");
+  const Batch rows = data.parts.train->batch(in_order(data.parts.train->size()), nullptr);
+  const at::Tensor ages = rows.more_inputs.at(0).select(1, 0);
+  EXPECT_NEAR(ages.mean().item<double>(), 0, 1e-5);
+  EXPECT_NEAR(ages.min().item<double>() * deviation + mean, 0, 1e-3);  // of 0 … 29
+  EXPECT_NEAR(ages.max().item<double>() * deviation + mean, 29, 1.5);
+  EXPECT_EQ(facts.at("classes").size(), 3u);
   const Model joined = joined_network(recipe, data);
   const Objective objective = make_objective(recipe, data, joined.graph);
   Module net(joined, ModuleOptions{.seed = 4});

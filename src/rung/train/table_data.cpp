@@ -193,13 +193,21 @@ std::vector<int64_t> count(const Column& column, const std::vector<int64_t>& tra
   return counts;
 }
 
-/// Refuses what cannot be learned from the rows to train on: all of one class.
-void check_counts(const TableTarget& target, const OpenedData& meaning, const std::string& file) {
+/// Refuses what cannot be learned from the rows to train on, all of one class, and names the
+/// classes that are in none of them.
+void check_counts(const TableTarget& target, OpenedData& meaning, const std::string& file) {
+  const std::string& column = target.label.empty() ? target.mask : target.label;
   const auto there =
       std::count_if(meaning.counts.begin(), meaning.counts.end(), [](int64_t n) { return n > 0; });
-  if (meaning.counts.empty() || there >= 2) return;
-  fail_user("{}: all rows to train on are of one class by the column {}", file,
-            quoted(target.label.empty() ? target.mask : target.label));
+  if (there < 2) {
+    fail_user("{}: all rows to train on are of one class by the column {}", file, quoted(column));
+  }
+  for (size_t c = 0; c < meaning.names.size(); ++c) {
+    if (meaning.counts[c] > 0) continue;
+    meaning.notes.push_back(
+        fmt::format("class {} of the column {} is in no row to train on, so it cannot be learned",
+                    quoted(meaning.names[c]), quoted(column)));
+  }
 }
 
 Column read_target(const TableTarget& target, const Csv& csv, TableReader& table,
