@@ -4,6 +4,7 @@ pictures, and a photo that goes through rung, a program and ONNX Runtime as thro
 import json
 import math
 import random
+import struct
 import unittest
 
 from command import CommandTest, main, read_npy
@@ -112,6 +113,12 @@ class Weights(CommandTest):
         pixels = numpy.asarray(Image.open(self.folder / "photo.jpg"), dtype=numpy.float32) / 255
         return torch.tensor(pixels).reshape(SIDE, SIDE, -1).permute(2, 0, 1).unsqueeze(0)
 
+    def weights_of(self, file, name, shape):
+        data = file.read_bytes()
+        length = struct.unpack("<Q", data[:8])[0]
+        begin, end = json.loads(data[8 : 8 + length])[name]["data_offsets"]
+        return torch.tensor(struct.unpack(f"<{(end - begin) // 4}f", data[8 + length :][begin:end])).reshape(shape)
+
     def expect_near(self, file, wanted):
         shape, values = read_npy(file)
         self.assertEqual(tuple(shape), tuple(wanted.shape))
@@ -133,6 +140,8 @@ class Weights(CommandTest):
         shape, values = read_npy(self.folder / "said.npy")
         self.assertEqual(tuple(shape), (1, 10))
         said = torch.tensor(values).reshape(1, 10)
+        head = self.weights_of(best, "fc.weight", (10, 512)), self.weights_of(best, "fc.bias", (10,))
+        self.assertLess(float((torch.nn.functional.linear(seen, *head) - said).abs().max()), 1e-4)
         self.prints("run", best, "--input", jpg, "--program", "--deterministic-plan", "-o", self.folder / "program.npy")
         self.expect_near(self.folder / "program.npy", said)
         try:
