@@ -280,14 +280,7 @@ void run_predict(const PredictCommand& command) {
     fail_user("--tile and --overlap are 0 or more, --top 1 or more");
   }
   if (command.overlap > 0 && command.tile == 0) fail_user("--overlap is of --tile; give both");
-  if (!command.program && command.compiling.precision != "fp32") {
-    fail_user("--precision {}: LibTorch runs the network in the types of its file; give --program",
-              command.compiling.precision);
-  }
-  if (command.program && command.device != "cpu") {
-    fail_user("--device {}: --program runs on the CPU", command.device);
-  }
-  check_threads(command.compiling.threads);
+  check_engine(command.program, command.compiling, command.device);
   torch::set_num_threads(command.compiling.threads > 0 ? command.compiling.threads
                                                        : usable_cores());
   const torch::NoGradGuard no_grad;

@@ -74,7 +74,7 @@ nlohmann::json facts_of(const OpenedData& data, const Objective& objective) {
   for (const Goal& goal : goals) {
     if (goals.size() == 1) break;
     auto& output = facts["outputs"][goal.name];
-    output = (goal.target == 0 ? data : data.more_targets.at(goal.target - 1)).facts();
+    output = data.target(goal.target).facts();
     output["task"] = goal.task->name();
   }
   return facts;

@@ -37,6 +37,19 @@ std::string_view name(Precision precision) {
   return precision == Precision::kBf16 ? "bf16" : "fp32";
 }
 
+void check_engine(bool program, const ProgramOptions& options, const std::string& device) {
+  check_threads(options.threads);
+  if (program && device != "cpu") fail_user("--device {}: --program runs on the CPU", device);
+  if (program) return;
+  if (options.fast_bf16) {
+    fail_user(
+        "--fast-bf16: it is a choice of compiled programs; give --program, and --precision bf16");
+  }
+  if (options.precision == "fp32") return;
+  fail_user("--precision {}: LibTorch runs the network in the types of its file; give --program",
+            options.precision);
+}
+
 void check_threads(int threads) {
   if (threads >= 0 && threads <= 4096) return;
   fail_user("--threads {}: from 1 to 4096, or 0 for every core", threads);

@@ -33,6 +33,9 @@ CompileOptions compile_options(const ProgramOptions& options);
 Precision precision_from_name(const std::string& name);
 std::string_view name(Precision precision);
 void check_threads(int threads);
+/// The same of a verb that runs a network on LibTorch, or as a program where `program` is set,
+/// which is on the CPU.
+void check_engine(bool program, const ProgramOptions& options, const std::string& device);
 
 /// `compile`. Ops that have no kernel run on LibTorch: in rung-torch; `rung` becomes that where it
 /// is installed (so nothing may be printed before), else the error goes through.

@@ -56,19 +56,8 @@ void check_all_given(const Graph& graph, const Inputs& inputs) {
 }
 
 void check_program_options(const RunOptions& options) {
-  if (!options.program) {
-    if (options.compiling.fast_bf16) {
-      fail_user(
-          "--fast-bf16: it is a choice of compiled programs; give --program, and --precision "
-          "bf16");
-    }
-    if (options.compiling.precision == "fp32") return;
-    fail_user("--precision {}: LibTorch runs the network in the types of its file; give --program",
-              options.compiling.precision);
-  }
-  if (options.device != "cpu") {
-    fail_user("--device {}: --program runs on the CPU", options.device);
-  }
+  check_engine(options.program, options.compiling, options.device);
+  if (!options.program) return;
   if (options.compare) {
     fail_user("--compare-without-skips compares on LibTorch; leave out --program");
   }
@@ -139,7 +128,6 @@ void check_options(const RunOptions& options) {
   if (!options.as.empty() && !(options.output && options.output->ends_with(".png"))) {
     fail_user("--as is for -o FILE.png");
   }
-  check_threads(options.compiling.threads);
   check_program_options(options);
 }
 

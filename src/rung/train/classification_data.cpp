@@ -19,46 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where the images come from: memory (IDX) or files.
-struct Source {
-  at::Tensor memory;  ///< u8 [N, C, H, W]
-  std::shared_ptr<const ImageStore> files;
-  at::Tensor labels;  ///< i64 [N], or f32 [N, classes] where an image has several
-
-  at::Tensor image(int64_t i) const { return files ? files->get(i) : memory[i]; }
-  std::vector<int64_t> shape(int64_t i) const {
-    return files ? files->shape(i) : memory.sizes().slice(1).vec();
-  }
-};
-
-class LabelledImages : public Dataset {
- public:
-  LabelledImages(std::shared_ptr<const Source> source, std::vector<int64_t> chosen, Augment how)
-      : source_(std::move(source)), chosen_(std::move(chosen)), augment_(how) {}
-
-  int64_t size() const override { return static_cast<int64_t>(chosen_.size()); }
-  std::vector<int64_t> shape(int64_t index, bool) const override {
-    return source_->shape(chosen_[static_cast<size_t>(index)]);
-  }
-  Batch batch(std::span<const int64_t> indices, Rng* rng) const override {
-    std::vector<at::Tensor> images, labels;
-    for (const int64_t index : indices) {
-      const int64_t i = chosen_[static_cast<size_t>(index)];
-      at::Tensor image = source_->image(i).to(at::kFloat).div_(255);
-      at::Tensor no_mask;
-      if (rng != nullptr) augment(augment_, *rng, image, no_mask);
-      images.push_back(std::move(image));
-      labels.push_back(source_->labels[i]);
-    }
-    return {at::stack(images), at::stack(labels)};
-  }
-
- private:
-  std::shared_ptr<const Source> source_;
-  std::vector<int64_t> chosen_;
-  Augment augment_;
-};
-
 std::vector<int64_t> pick(const std::vector<int64_t>& from, int64_t first, int64_t count) {
   return {from.begin() + first, from.begin() + first + count};
 }
@@ -82,7 +42,7 @@ fs::path idx_file(const fs::path& folder, const std::string& name) {
             (folder / name).string());
 }
 
-std::shared_ptr<Source> read_idx(const fs::path& folder, const std::string& part) {
+std::shared_ptr<ImageSource> read_idx(const fs::path& folder, const std::string& part) {
   const fs::path images_file = idx_file(folder, part + "-images-idx3-ubyte");
   const fs::path labels_file = idx_file(folder, part + "-labels-idx1-ubyte");
   const Tensor images = load_idx(images_file), labels = load_idx(labels_file);
@@ -96,9 +56,9 @@ std::shared_ptr<Source> read_idx(const fs::path& folder, const std::string& part
               labels_file.string(), labels.shape()[0]);
   }
   if (images.elements() == 0) fail_user("{} holds no images", images_file.string());
-  auto source = std::make_shared<Source>();
+  auto source = std::make_shared<ImageSource>();
   source->memory = to_torch(images).unsqueeze(1);
-  source->labels = to_torch(labels).to(at::kLong);
+  source->truth = to_torch(labels).to(at::kLong);
   return source;
 }
 
@@ -108,28 +68,27 @@ OpenedData open_idx(const ClassificationData& options) {
     fail_user("the training images of {} are {} and the test images {}", options.idx.string(),
               to_string(train->shape(0)), to_string(test->shape(0)));
   }
-  const int64_t count = train->labels.size(0);
+  const int64_t count = train->truth.size(0);
   Rng rng(options.seed, "parts");
   const auto order = shuffled(count, rng);
   const PartSizes parts = split_parts(count, options.validation, 0, options.idx.string());
   const int64_t used = options.limit > 0 ? std::min(options.limit, parts.train) : parts.train;
   OpenedData out;
-  out.parts.train = std::make_shared<LabelledImages>(train, pick(order, 0, used), options.augment);
-  out.parts.validation = std::make_shared<LabelledImages>(
-      train, pick(order, parts.train, parts.validation), Augment{});
-  out.parts.test =
-      std::make_shared<LabelledImages>(test, in_order(test->labels.size(0)), Augment{});
-  const int64_t classes = train->labels.max().item<int64_t>() + 1;
-  const int64_t largest = test->labels.max().item<int64_t>();
+  out.parts.train = std::make_shared<SourceImages>(train, pick(order, 0, used), options.augment);
+  out.parts.validation =
+      std::make_shared<SourceImages>(train, pick(order, parts.train, parts.validation), Augment{});
+  out.parts.test = std::make_shared<SourceImages>(test, in_order(test->truth.size(0)), Augment{});
+  const int64_t classes = train->truth.max().item<int64_t>() + 1;
+  const int64_t largest = test->truth.max().item<int64_t>();
   if (largest >= classes) {
     fail_user("the test labels of {} go up to {}, and those to train on only to {}",
               options.idx.string(), largest, classes - 1);
   }
   for (int64_t i = 0; i < classes; ++i) out.names.push_back(std::to_string(i));
-  out.counts = counts_of(train->labels, pick(order, 0, used), out.names.size());
+  out.counts = counts_of(train->truth, pick(order, 0, used), out.names.size());
   for (const auto& [name, source] : {std::pair("train", train), {"t10k", test}}) {
     out.digests.push_back({std::string(name) + "-images", digest_of(source->memory.contiguous())});
-    out.digests.push_back({std::string(name) + "-labels", digest_of(source->labels)});
+    out.digests.push_back({std::string(name) + "-labels", digest_of(source->truth)});
   }
   return out;
 }
@@ -147,18 +106,18 @@ std::vector<std::string> class_folders(const fs::path& folder) {
 }
 
 /// Files as a source; the sizes must be equal.
-std::shared_ptr<Source> open_files(std::vector<fs::path> files, at::Tensor labels,
-                                   const fs::path& root, const ClassificationData& options,
-                                   OpenedData& out) {
-  auto source = std::make_shared<Source>();
-  source->labels = std::move(labels);
+std::shared_ptr<ImageSource> open_files(std::vector<fs::path> files, at::Tensor labels,
+                                        const fs::path& root, const ClassificationData& options,
+                                        OpenedData& out) {
+  auto source = std::make_shared<ImageSource>();
+  source->truth = std::move(labels);
   source->files = open_pictures(std::move(files), root,
                                 {.channels = options.channels, .size = options.size}, out);
   return source;
 }
 
-std::shared_ptr<Source> read_folders(const fs::path& folder, const ClassificationData& options,
-                                     OpenedData& out) {
+std::shared_ptr<ImageSource> read_folders(const fs::path& folder, const ClassificationData& options,
+                                          OpenedData& out) {
   std::vector<fs::path> files, left_out;
   std::vector<int64_t> labels;
   for (size_t k = 0; k < out.names.size(); ++k) {
@@ -174,34 +133,34 @@ std::shared_ptr<Source> read_folders(const fs::path& folder, const Classificatio
 }
 
 /// The part of the data that has a folder of its own; its classes are among those to train on.
-std::shared_ptr<LabelledImages> read_part(const fs::path& folder, const ClassificationData& options,
-                                          OpenedData& out) {
+std::shared_ptr<SourceImages> read_part(const fs::path& folder, const ClassificationData& options,
+                                        OpenedData& out) {
   for (const auto& name : class_folders(folder)) {
     if (std::find(out.names.begin(), out.names.end(), name) != out.names.end()) continue;
     fail_user("{} is none of the classes to train on, which are {}", (folder / name).string(),
               join(out.names, ", "));
   }
   const auto source = read_folders(folder, options, out);
-  if (source->labels.size(0) == 0) fail_user("the folder {} holds no class", folder.string());
-  return std::make_shared<LabelledImages>(source, in_order(source->labels.size(0)), Augment{});
+  if (source->truth.size(0) == 0) fail_user("the folder {} holds no class", folder.string());
+  return std::make_shared<SourceImages>(source, in_order(source->truth.size(0)), Augment{});
 }
 
 /// The parts of one source; those that `out` has already stay.
-void set_parts(const std::shared_ptr<const Source>& source, const Split& split,
+void set_parts(const std::shared_ptr<const ImageSource>& source, const Split& split,
                const ClassificationData& options, OpenedData& out) {
   std::vector<int64_t> train = split.train;
   if (options.limit > 0 && options.limit < static_cast<int64_t>(train.size())) {
     train.resize(static_cast<size_t>(options.limit));
   }
   const auto part = [&](const std::vector<int64_t>& chosen, const Augment& augment) {
-    return std::make_shared<LabelledImages>(source, chosen, augment);
+    return std::make_shared<SourceImages>(source, chosen, augment);
   };
   out.parts.train = part(train, options.augment);
   const bool drawn = out.parts.test == nullptr && !(split.validation.empty() && split.test.empty());
   if (out.parts.validation == nullptr) out.parts.validation = part(split.validation, {});
   if (out.parts.test == nullptr) out.parts.test = part(split.test, {});
-  out.counts = counts_of(source->labels, train, out.names.size());
-  const auto all = counts_of(source->labels, in_order(source->labels.size(0)), out.names.size());
+  out.counts = counts_of(source->truth, train, out.names.size());
+  const auto all = counts_of(source->truth, in_order(source->truth.size(0)), out.names.size());
   for (size_t k = 0; k < out.names.size(); ++k) {
     if (out.counts[k] == 0) {
       out.notes.push_back(fmt::format("class {} has no image to train on, so it cannot be learned",
@@ -230,12 +189,12 @@ OpenedData open_folder(const ClassificationData& options) {
   };
   if (own("val")) out.parts.validation = read_part(options.folder / "val", options, out);
   if (own("test")) out.parts.test = read_part(options.folder / "test", options, out);
-  const int64_t* first = source->labels.data_ptr<int64_t>();
-  const std::vector<int64_t> labels(first, first + source->labels.size(0));
+  const int64_t* first = source->truth.data_ptr<int64_t>();
+  const std::vector<int64_t> labels(first, first + source->truth.size(0));
   if (own("val") && options.fold) {
     fail_user("{} has a part val/ of its own; leave out data.fold", options.folder.string());
   }
-  const Split split = draw_split(source->labels.size(0), labels, {},
+  const Split split = draw_split(source->truth.size(0), labels, {},
                                  {.validation = own("val") ? 0 : options.validation,
                                   .test = own("test") ? 0 : options.test,
                                   .fold = own("val") ? std::nullopt : options.fold,
@@ -267,7 +226,9 @@ OpenedData open_csv(const ClassificationData& options) {
   const ImageTable table = load_image_table(options.csv, root);
   OpenedData out;
   const auto columns = label_columns(table.csv);
-  out.notes = table.unread_note(columns);
+  auto known = columns;
+  known.push_back(table.csv.column("file"));
+  out.notes = unread_note(table.csv, known);
   const at::Tensor labels = read_labels(table.csv, columns, out.names, out.notes);
   out.overlapping = labels.dim() == 2;
   const auto source = open_files(table.files, labels, root, options, out);

@@ -79,6 +79,10 @@ struct OpenedData {
   /// What targets behind the first are: their names, colours, counts, scales.
   std::vector<OpenedData> more_targets = {};
 
+  /// What the data say of a target: these, or one of `more_targets`.
+  const OpenedData& target(size_t index) const {
+    return index == 0 ? *this : more_targets.at(index - 1);
+  }
   /// What users of the trained network must know of the data: {"classes": […], "colors": […],
   /// "overlapping": true, "size": [h, w], "range": [0, 1], "inputs": [{"name", "mean",
   /// "deviation"}, …], "targets": […]}, each where there is such a thing.

@@ -7,6 +7,7 @@
 #include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/io/csv.h"
+#include "rung/train/columns.h"
 #include "rung/train/digest.h"
 
 namespace rung {
@@ -51,16 +52,6 @@ bool is_numeric(const Csv& csv, size_t column) {
 std::vector<size_t> columns_of(const Csv& csv, const std::vector<std::string>& names) {
   std::vector<size_t> out;
   for (const auto& name : names) out.push_back(csv.column(name));
-  return out;
-}
-
-at::Tensor read_columns(const Csv& csv, const std::vector<size_t>& columns) {
-  at::Tensor out = at::empty(
-      {static_cast<int64_t>(csv.rows.size()), static_cast<int64_t>(columns.size())}, at::kDouble);
-  auto* value = out.data_ptr<double>();
-  for (size_t row = 0; row < csv.rows.size(); ++row) {
-    for (const size_t column : columns) *value++ = csv.number(row, column);
-  }
   return out;
 }
 
@@ -131,21 +122,18 @@ OpenedData open_forecasting(const ForecastingData& given) {
                     join(left_out, ", ")));
   }
   out.digests = {{options.file.filename().string(), digest_of(read_file(options.file))}};
-  const auto scaled = [&](const std::vector<size_t>& columns, std::vector<ColumnScale>& scales) {
+  const auto standardised = [&](const std::vector<size_t>& columns,
+                                std::vector<ColumnScale>& scales) {
     const at::Tensor values = read_columns(csv, columns);
-    const at::Tensor first = values.narrow(0, 0, bounds.train);
-    const at::Tensor mean = first.mean(0);
-    at::Tensor deviation = first.std(0, /*unbiased=*/false);
-    deviation = at::where(deviation > 1e-12, deviation, at::ones_like(deviation));
-    for (size_t i = 0; i < columns.size(); ++i) {
-      const auto k = static_cast<int64_t>(i);
-      scales.push_back(
-          {csv.columns.at(columns[i]), mean[k].item<double>(), deviation[k].item<double>()});
+    scales = measure_columns(csv, columns, values, in_order(bounds.train));
+    for (auto& scale : scales) {
+      if (scale.deviation <= 1e-12) scale.deviation = 1;
     }
-    return ((values - mean) / deviation).to(at::kFloat).contiguous();
+    return scaled(values, scales);
   };
   std::vector<ColumnScale> targets_by;
-  const at::Tensor inputs = scaled(seen, out.inputs), targets = scaled(predicted, targets_by);
+  const at::Tensor inputs = standardised(seen, out.inputs),
+                   targets = standardised(predicted, targets_by);
   for (const auto& scale : targets_by) out.scales.emplace_back(scale.mean, scale.deviation);
   const auto part = [&](int64_t from, int64_t to) {
     return std::make_shared<Windows>(inputs, targets, options, from, to);

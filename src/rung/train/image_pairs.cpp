@@ -56,6 +56,50 @@ std::vector<std::string> unused_note(const ImageStore& images, const Split& spli
 
 }  // namespace
 
+PairedImages::PairedImages(std::shared_ptr<const ImageStore> images,
+                           std::function<at::Tensor(int64_t)> partner,
+                           std::function<at::Tensor(const at::Tensor&)> truth,
+                           std::vector<int64_t> chosen, Options options)
+    : images_(std::move(images)),
+      partner_(std::move(partner)),
+      truth_(std::move(truth)),
+      chosen_(std::move(chosen)),
+      options_(options) {}
+
+std::vector<int64_t> PairedImages::shape(int64_t index, bool training) const {
+  auto shape = images_->shape(chosen_[static_cast<size_t>(index)]);
+  if (training && options_.crop) {
+    shape[1] = options_.crop->first;
+    shape[2] = options_.crop->second;
+  }
+  return shape;
+}
+
+Batch PairedImages::batch(std::span<const int64_t> indices, Rng* rng) const {
+  std::vector<at::Tensor> images, truths;
+  for (const int64_t index : indices) {
+    const int64_t i = chosen_[static_cast<size_t>(index)];
+    at::Tensor image = images_->get(i), partner = partner_(i);
+    if (rng != nullptr && options_.crop) crop(*options_.crop, *rng, image, partner);
+    image = image.to(at::kFloat).div_(255);
+    if (rng != nullptr) augment(options_.augment, *rng, image, partner);
+    images.push_back(std::move(image));
+    truths.push_back(truth_(partner));
+  }
+  return {at::stack(images), at::stack(truths)};
+}
+
+void add_digests(const ImageStore& images, const ImageStore& partners, const std::string& what,
+                 const fs::path& folder, OpenedData& out) {
+  for (int64_t i = 0; i < images.size(); ++i) {
+    const auto at = static_cast<size_t>(i);
+    const fs::path name = images.file(i).filename();
+    out.digests.push_back({(fs::path(folder.filename()) / name).string(), images.digests()[at]});
+    out.digests.push_back(
+        {fmt::format("the {} of {}", what, name.string()), partners.digests()[at]});
+  }
+}
+
 FilesByName by_name(const std::vector<fs::path>& files, const std::string& what) {
   FilesByName out;
   for (const auto& file : files) {

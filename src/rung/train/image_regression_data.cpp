@@ -84,44 +84,6 @@ struct TargetPairs {
   }
 };
 
-class ImagesToImages : public Dataset {
- public:
-  ImagesToImages(TargetPairs pairs, std::vector<int64_t> chosen, const ImageRegressionData& options)
-      : pairs_(std::move(pairs)),
-        chosen_(std::move(chosen)),
-        augment_(options.augment),
-        crop_(options.crop) {}
-
-  int64_t size() const override { return static_cast<int64_t>(chosen_.size()); }
-  std::vector<int64_t> shape(int64_t index, bool training) const override {
-    auto shape = pairs_.images->shape(chosen_[static_cast<size_t>(index)]);
-    if (training && crop_) {
-      shape[1] = crop_->first;
-      shape[2] = crop_->second;
-    }
-    return shape;
-  }
-  Batch batch(std::span<const int64_t> indices, Rng* rng) const override {
-    std::vector<at::Tensor> images, targets;
-    for (const int64_t index : indices) {
-      const int64_t i = chosen_[static_cast<size_t>(index)];
-      at::Tensor image = pairs_.images->get(i).to(at::kFloat).div_(255);
-      at::Tensor target = pairs_.target(i);
-      if (rng != nullptr && crop_) crop(*crop_, *rng, image, target);
-      if (rng != nullptr) augment(augment_, *rng, image, target);
-      images.push_back(std::move(image));
-      targets.push_back(std::move(target));
-    }
-    return {at::stack(images), at::stack(targets)};
-  }
-
- private:
-  TargetPairs pairs_;
-  std::vector<int64_t> chosen_;
-  Augment augment_;
-  std::optional<std::pair<int64_t, int64_t>> crop_;
-};
-
 /// The .npy files of a folder, or, where there are none, its images.
 std::vector<fs::path> target_files(const fs::path& folder, std::vector<std::string>& notes) {
   std::error_code error;
@@ -195,14 +157,7 @@ TargetPairs open_target_pairs(const ImageRegressionData& options, OpenedData& ou
       .ignore = options.ignore};
   pairs.targets = std::make_shared<ImageStore>(std::move(files), target_reader(pairs.kind));
   check_sizes(pairs);
-  for (int64_t i = 0; i < pairs.images->size(); ++i) {
-    const auto at = static_cast<size_t>(i);
-    const auto& image = pairs.images->file(i);
-    out.digests.push_back({(fs::path(options.images.filename()) / image.filename()).string(),
-                           pairs.images->digests()[at]});
-    out.digests.push_back(
-        {"the target of " + image.filename().string(), pairs.targets->digests()[at]});
-  }
+  add_digests(*pairs.images, *pairs.targets, "target", options.images, out);
   return pairs;
 }
 
@@ -227,7 +182,10 @@ OpenedData open_image_regression(const ImageRegressionData& options) {
                          split.train.size(), kind_text(pairs.kind), split.validation.size(),
                          split.test.size());
   const auto part = [&](const std::vector<int64_t>& chosen) {
-    return std::make_shared<ImagesToImages>(pairs, chosen, options);
+    return std::make_shared<PairedImages>(
+        pairs.images, [pairs](int64_t i) { return pairs.target(i); },
+        [](const at::Tensor& target) { return target; }, chosen,
+        PairedImages::Options{.augment = options.augment, .crop = options.crop});
   };
   out.parts = {part(split.train), part(split.validation), part(split.test)};
   return out;

@@ -9,32 +9,40 @@
 
 namespace rung {
 
-std::vector<std::string> ImageTable::unread_note(const std::vector<size_t>& read) const {
+std::vector<std::string> unread_note(const Csv& csv, const std::vector<size_t>& read) {
   std::vector<std::string> unread;
   for (size_t i = 0; i < csv.columns.size(); ++i) {
     const std::string& name = csv.columns[i];
-    const bool known = name == "file" || name == "split" || name == "group" ||
-                       std::find(read.begin(), read.end(), i) != read.end();
+    const bool known =
+        name == "split" || name == "group" || std::find(read.begin(), read.end(), i) != read.end();
     if (!known) unread.push_back(name);
   }
   if (unread.empty()) return {};
   return {fmt::format("columns of {} that are not read: {}", csv.file, join(unread, ", "))};
 }
 
-ImageTable load_image_table(const std::filesystem::path& table, const std::filesystem::path& root) {
-  ImageTable out{.csv = load_csv(table), .root = root, .files = {}};
-  const Csv& csv = out.csv;
-  const size_t file = csv.column("file");
-  std::set<std::string> seen;
+std::vector<std::filesystem::path> files_of(const Csv& csv, size_t column,
+                                            const std::filesystem::path& root) {
+  std::vector<std::filesystem::path> files;
   for (size_t row = 0; row < csv.rows.size(); ++row) {
-    const std::string& name = csv.rows[row][file];
-    if (!path_exists(root / name)) {
+    const std::string& name = csv.rows[row][column];
+    if (name.empty() || !path_exists(root / name)) {
       fail_user("{}:{}: there is no file {}", csv.file, csv.lines[row], (root / name).string());
     }
-    if (!seen.insert(name).second) {
-      fail_user("{}:{}: {} stands there twice", csv.file, csv.lines[row], quoted(name));
-    }
-    out.files.push_back(root / name);
+    files.push_back(root / name);
+  }
+  return files;
+}
+
+ImageTable load_image_table(const std::filesystem::path& table, const std::filesystem::path& root) {
+  ImageTable out{.csv = load_csv(table), .files = {}};
+  const size_t file = out.csv.column("file");
+  out.files = files_of(out.csv, file, root);
+  std::set<std::string> seen;
+  for (size_t row = 0; row < out.csv.rows.size(); ++row) {
+    const std::string& name = out.csv.rows[row][file];
+    if (seen.insert(name).second) continue;
+    fail_user("{}:{}: {} stands there twice", out.csv.file, out.csv.lines[row], quoted(name));
   }
   return out;
 }

@@ -224,4 +224,32 @@ at::Tensor read_mask(const std::filesystem::path& file, const MaskMeaning& meani
   return foreground ? read_foreground(file, meaning) : read_classes(file, meaning);
 }
 
+std::vector<std::string> class_names(const MaskMeaning& meaning) {
+  if (meaning.border > 0) return kInsideAndBorder;
+  std::vector<std::string> names;
+  for (const auto& c : meaning.classes) names.push_back(c.name);
+  return names;
+}
+
+std::vector<std::string> class_colors(const MaskMeaning& meaning) {
+  std::vector<std::string> colors;
+  for (const auto& c : meaning.classes) {
+    const auto* color = c.mark ? std::get_if<Color>(&*c.mark) : nullptr;
+    if (color != nullptr) colors.push_back(to_string(*color));
+  }
+  return colors;
+}
+
+at::Tensor mask_truth(const at::Tensor& mask, bool exclusive) {
+  const at::Tensor numbers = exclusive ? mask[0].to(at::kLong) : mask.to(at::kFloat);
+  return numbers.masked_fill(numbers.eq(kMaskIgnored), -1);
+}
+
+void count_pixels(const at::Tensor& mask, std::vector<int64_t>& counts) {
+  const at::Tensor sums = at::bincount(mask.flatten().to(at::kLong), {}, kMaskIgnored + 1);
+  for (size_t c = 0; c < counts.size(); ++c) {
+    counts[c] += sums[static_cast<int64_t>(c)].item<int64_t>();
+  }
+}
+
 }  // namespace rung

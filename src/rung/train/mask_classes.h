@@ -45,6 +45,11 @@ struct MaskMeaning {
 /// The classes of objects with borders.
 inline const std::vector<std::string> kInsideAndBorder = {"background", "inside", "border"};
 
+/// The names of the classes; none of a foreground.
+std::vector<std::string> class_names(const MaskMeaning& meaning);
+/// Their colours, "#rrggbb", where masks show them.
+std::vector<std::string> class_colors(const MaskMeaning& meaning);
+
 /// Throws a user error: numbers and colours mixed, a mark given twice, more than 255 classes,
 /// classes along with threshold or instances.
 void check(const MaskMeaning& meaning);
@@ -54,5 +59,12 @@ void check(const MaskMeaning& meaning);
 /// is none of the classes, colours where numbers are wanted, shades where the meaning is a
 /// foreground.
 at::Tensor read_mask(const std::filesystem::path& file, const MaskMeaning& meaning);
+
+/// What a loss wants of a mask [C, H, W] as it is kept: i64 [H, W] of exclusive classes, else f32
+/// [C, H, W]; below 0 where it is not counted.
+at::Tensor mask_truth(const at::Tensor& mask, bool exclusive);
+
+/// Adds how many pixels of a mask [1, H, W] hold each number.
+void count_pixels(const at::Tensor& mask, std::vector<int64_t>& counts);
 
 }  // namespace rung

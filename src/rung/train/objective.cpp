@@ -35,6 +35,15 @@ at::Tensor divergence(const at::Tensor& student, const at::Tensor& teacher, doub
   return (t.exp() * (t - s)).sum(1).mean() * (temperature * temperature);
 }
 
+void check_alike(const Hint& hint, const at::Tensor& student, const at::Tensor& teacher) {
+  if (student.sizes() != teacher.sizes()) {
+    fail_unlike(hint, type_text(student), type_text(teacher));
+  }
+  if (hint.term.kind == "kl" && student.dim() < 2) {
+    fail_user("a hint of kind kl needs values [N, C, …]");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> hint_loss_kinds() {
@@ -43,17 +52,18 @@ std::vector<std::string> hint_loss_kinds() {
   return kinds;
 }
 
+void fail_unlike(const Hint& hint, const std::string& student, const std::string& teacher) {
+  fail_user(
+      "the hint from {} {} to {} {} needs two values of one shape\n"
+      "  fix     taps whose shapes agree, or a layer of the student that brings it to the "
+      "teacher's",
+      quoted(hint.teacher), teacher, quoted(hint.student), student);
+}
+
 at::Tensor hint_loss(const Hint& hint, const at::Tensor& student, const at::Tensor& teacher) {
-  if (student.sizes() != teacher.sizes()) {
-    fail_user(
-        "the hint from {} {} to {} {} needs two values of one shape\n"
-        "  fix     taps whose shapes agree, or a layer of the student that brings it to the "
-        "teacher's",
-        quoted(hint.teacher), type_text(teacher), quoted(hint.student), type_text(student));
-  }
+  check_alike(hint, student, teacher);
   const at::Tensor s = student.to(at::kFloat), t = teacher.detach().to(at::kFloat);
   if (hint.term.kind == "kl") {
-    if (s.dim() < 2) fail_user("a hint of kind kl needs values [N, C, …]");
     return divergence(s, t, hint.temperature);
   }
   LossTerm term = hint.term;
@@ -88,8 +98,7 @@ void Objective::check(const std::vector<at::Tensor>& outputs, const Batch& batch
     goals_[i].task->check(outputs.at(i), seen_by(goals_[i], batch));
   }
   for (size_t i = 0; i < hints_.size(); ++i) {
-    static_cast<void>(
-        hint_loss(hints_[i], outputs.at(places_[i].student), outputs.at(places_[i].teacher)));
+    check_alike(hints_[i], outputs.at(places_[i].student), outputs.at(places_[i].teacher));
   }
 }
 

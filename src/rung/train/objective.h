@@ -31,6 +31,10 @@ struct Hint {
 /// The kinds of a hint's term.
 std::vector<std::string> hint_loss_kinds();
 
+/// Throws the user error of a hint between two shapes.
+[[noreturn]] void fail_unlike(const Hint& hint, const std::string& student,
+                              const std::string& teacher);
+
 /// A differentiable number, before its weight. Throws a user error where the shapes differ.
 at::Tensor hint_loss(const Hint& hint, const at::Tensor& student, const at::Tensor& teacher);
 

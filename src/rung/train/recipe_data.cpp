@@ -41,7 +41,19 @@ void read_augment(TomlReader& parent, Augment& augment) {
   table->finish();
 }
 
-/// What both kinds of data made of images have.
+/// How the parts are drawn.
+template <typename Data>
+void read_shares(TomlReader& table, Data& data) {
+  table.read("validation", data.validation, 0, 0.9);
+  table.read("test", data.test, 0, 0.9);
+  if (table.has("seed")) {
+    int64_t seed = 0;
+    table.read("seed", seed, 0, INT64_MAX);
+    data.seed = static_cast<uint64_t>(seed);
+  }
+}
+
+/// What all data made of images have.
 template <typename Data>
 void read_images(TomlReader& table, Data& data, Recipe& recipe) {
   data.channels = read_channels(table);
@@ -54,14 +66,8 @@ void read_images(TomlReader& table, Data& data, Recipe& recipe) {
     }
     recipe.measure_normalization = true;
   }
-  table.read("validation", data.validation, 0, 0.9);
-  table.read("test", data.test, 0, 0.9);
+  read_shares(table, data);
   read_augment(table, data.augment);
-  if (table.has("seed")) {
-    int64_t seed = 0;
-    table.read("seed", seed, 0, INT64_MAX);
-    data.seed = static_cast<uint64_t>(seed);
-  }
 }
 
 /// fold = [1, 5]: the first of five.
@@ -71,6 +77,9 @@ std::optional<std::pair<int64_t, int64_t>> read_fold(TomlReader& table) {
   if (fold->size() != 2 || (*fold)[1] < 2 || (*fold)[1] > 1000 || (*fold)[0] < 1 ||
       (*fold)[0] > (*fold)[1]) {
     fail_user("{} is [WHICH, OF], such as [1, 5] for the first of five folds", table.where("fold"));
+  }
+  if (table.has("validation")) {
+    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
   }
   return std::pair((*fold)[0] - 1, (*fold)[1]);
 }
@@ -87,9 +96,6 @@ ClassificationData classification(TomlReader& table, const std::filesystem::path
   table.read("limit", data.limit, 0, int64_t{1} << 40);
   const int sources =
       (data.idx.empty() ? 0 : 1) + (data.folder.empty() ? 0 : 1) + (data.csv.empty() ? 0 : 1);
-  if (data.fold && table.has("validation")) {
-    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
-  }
   if (sources != 1) fail_user("{} needs one of idx, folder and csv", table.where());
   for (const char* key : {"size", "channels", "test", "fold"}) {
     if (data.idx.empty() || !table.has(key)) continue;
@@ -177,16 +183,7 @@ TableData table_data(TomlReader& table, const std::filesystem::path& base) {
         table.where());
   }
   data.fold = read_fold(table);
-  if (data.fold && table.has("validation")) {
-    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
-  }
-  table.read("validation", data.validation, 0, 0.9);
-  table.read("test", data.test, 0, 0.9);
-  if (table.has("seed")) {
-    int64_t seed = 0;
-    table.read("seed", seed, 0, INT64_MAX);
-    data.seed = static_cast<uint64_t>(seed);
-  }
+  read_shares(table, data);
   return data;
 }
 
@@ -202,9 +199,6 @@ RegressionData regression(TomlReader& table, const std::filesystem::path& base, 
   data.size = read_size(table, "size");
   read_images(table, data, recipe);
   table.read("limit", data.limit, 0, int64_t{1} << 40);
-  if (data.fold && table.has("validation")) {
-    fail_user("{}: with data.fold, the fold is what validates", table.where("validation"));
-  }
   return data;
 }
 

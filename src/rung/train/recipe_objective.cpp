@@ -71,11 +71,6 @@ OutputForm form_for(const Graph& graph, Value output, bool exclusive) {
   return form;
 }
 
-/// What the data say of a target.
-const OpenedData& target_of(const OpenedData& data, size_t target) {
-  return target == 0 ? data : data.more_targets.at(target - 1);
-}
-
 /// Refuses outputs that cannot hold what the data want: numbers of both signs of a table (they are
 /// scaled), no shares of one of images.
 void check_numbers(const Graph& graph, Value output, bool both_signs) {
@@ -100,7 +95,7 @@ std::vector<ColumnScale> scales_of(const OpenedData& data) {
 
 std::unique_ptr<Task> make_task(const Recipe& recipe, const OutputChoice& choice,
                                 const OpenedData& all, const Graph& network, Value output) {
-  const OpenedData& data = target_of(all, choice.target);
+  const OpenedData& data = all.target(choice.target);
   LossOptions loss = choice.loss.options;
   if (const auto* forecasting = std::get_if<ForecastingData>(&recipe.data)) {
     return forecasting_task({.horizon = forecasting->horizon,

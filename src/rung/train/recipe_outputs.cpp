@@ -111,11 +111,7 @@ void check_shapes(const Hint& hint, const Graph& graph) {
   };
   const TensorType &student = type(hint.student), &teacher = type(hint.teacher);
   if (student.shape == teacher.shape) return;
-  fail_user(
-      "the hint from {} {} to {} {} needs two values of one shape\n"
-      "  fix     taps whose shapes agree, or a layer of the student that brings it to the "
-      "teacher's",
-      quoted(hint.teacher), to_string(teacher), quoted(hint.student), to_string(student));
+  fail_unlike(hint, to_string(student), to_string(teacher));
 }
 
 }  // namespace

@@ -21,53 +21,6 @@ struct Pairs {
   bool overlapping = false;
 };
 
-class MaskedImages : public Dataset {
- public:
-  MaskedImages(Pairs pairs, std::vector<int64_t> chosen, const SegmentationData& options)
-      : pairs_(std::move(pairs)),
-        chosen_(std::move(chosen)),
-        augment_(options.augment),
-        crop_(options.crop) {}
-
-  int64_t size() const override { return static_cast<int64_t>(chosen_.size()); }
-
-  std::vector<int64_t> shape(int64_t index, bool training) const override {
-    auto shape = pairs_.images->shape(chosen_[static_cast<size_t>(index)]);
-    if (training && crop_) {
-      shape[1] = crop_->first;
-      shape[2] = crop_->second;
-    }
-    return shape;
-  }
-
-  Batch batch(std::span<const int64_t> indices, Rng* rng) const override {
-    std::vector<at::Tensor> images, masks;
-    for (const int64_t index : indices) {
-      const int64_t i = chosen_[static_cast<size_t>(index)];
-      at::Tensor image = pairs_.images->get(i), mask = pairs_.masks->get(i);
-      if (rng != nullptr && crop_) crop(*crop_, *rng, image, mask);
-      image = image.to(at::kFloat).div_(255);
-      if (rng != nullptr) augment(augment_, *rng, image, mask);
-      images.push_back(image);
-      masks.push_back(target(mask));
-    }
-    return {at::stack(images), at::stack(masks)};
-  }
-
- private:
-  /// i64 [H, W] of exclusive classes, else f32 [C, H, W]; below 0 where it is not counted.
-  at::Tensor target(const at::Tensor& mask) const {
-    const bool exclusive = pairs_.classes > 0 && !pairs_.overlapping;
-    const at::Tensor numbers = exclusive ? mask[0].to(at::kLong) : mask.to(at::kFloat);
-    return numbers.masked_fill(numbers.eq(kMaskIgnored), -1);
-  }
-
-  Pairs pairs_;
-  std::vector<int64_t> chosen_;
-  Augment augment_;
-  std::optional<std::pair<int64_t, int64_t>> crop_;
-};
-
 /// The masks of images that have one mask file each, in the order of the images.
 ImageStore open_masks(const std::vector<fs::path>& images, const SegmentationData& options,
                       std::vector<std::string>& notes) {
@@ -157,11 +110,9 @@ Pairs open_pairs(const SegmentationData& options, OpenedData& out) {
   } else {
     pairs.masks = std::make_shared<ImageStore>(open_masks(folder.files, options, out.notes));
   }
-  if (options.meaning.border > 0) out.names = kInsideAndBorder;
-  for (const auto& c : options.meaning.classes) {
-    out.names.push_back(c.name);
-    if (!c.mark) continue;
-    if (const auto* color = std::get_if<Color>(&*c.mark)) out.colors.push_back(to_string(*color));
+  if (options.annotations.empty()) {
+    out.names = class_names(options.meaning);
+    out.colors = class_colors(options.meaning);
   }
   pairs.classes = out.names.size();
   pairs.overlapping = out.overlapping = options.meaning.in_folders();
@@ -171,13 +122,7 @@ Pairs open_pairs(const SegmentationData& options, OpenedData& out) {
     fail_user("{} is {} x {} and its mask {} is {} x {}", pairs.images->file(i).string(), image[1],
               image[2], pairs.masks->file(i).string(), mask[1], mask[2]);
   }
-  for (int64_t i = 0; i < pairs.images->size(); ++i) {
-    const auto at = static_cast<size_t>(i);
-    const auto& image = pairs.images->file(i);
-    out.digests.push_back({(fs::path(options.images.filename()) / image.filename()).string(),
-                           pairs.images->digests()[at]});
-    out.digests.push_back({"the mask of " + image.filename().string(), pairs.masks->digests()[at]});
-  }
+  add_digests(*pairs.images, *pairs.masks, "mask", options.images, out);
   return pairs;
 }
 
@@ -196,10 +141,7 @@ std::vector<int64_t> count_classes(const Pairs& pairs, const std::vector<int64_t
       }
       continue;
     }
-    const at::Tensor sums = at::bincount(mask.flatten().to(at::kLong), {}, 256);
-    for (size_t c = 0; c < counts.size(); ++c) {
-      counts[c] += sums[static_cast<int64_t>(c)].item<int64_t>();
-    }
+    count_pixels(mask, counts);
   }
   const std::string where = pairs.masks->file(chosen.front()).parent_path().string();
   if (pairs.classes == 0 && counts[1] == 0) {
@@ -249,7 +191,12 @@ OpenedData open_segmentation(const SegmentationData& options) {
                          pairs.classes > 0 ? fmt::format("{} classes; ", pairs.classes) : "",
                          split.train.size(), split.validation.size(), split.test.size());
   const auto part = [&](std::vector<int64_t>& chosen) {
-    return std::make_shared<MaskedImages>(pairs, std::move(chosen), options);
+    return std::make_shared<PairedImages>(
+        pairs.images, [pairs](int64_t i) { return pairs.masks->get(i); },
+        [exclusive = pairs.classes > 0 && !pairs.overlapping](const at::Tensor& mask) {
+          return mask_truth(mask, exclusive);
+        },
+        std::move(chosen), PairedImages::Options{.augment = options.augment, .crop = options.crop});
   };
   out.parts = {part(split.train), part(split.validation), part(split.test)};
   return out;

@@ -1,16 +1,15 @@
 #include "rung/train/table_data.h"
 
 #include <algorithm>
-#include <cmath>
-#include <set>
 
 #include "rung/base/error.h"
 #include "rung/base/file.h"
 #include "rung/base/text.h"
 #include "rung/io/csv.h"
 #include "rung/train/classification_data.h"
+#include "rung/train/columns.h"
 #include "rung/train/digest.h"
-#include "rung/train/image_store.h"
+#include "rung/train/image_table.h"
 #include "rung/train/split.h"
 
 namespace rung {
@@ -32,8 +31,7 @@ struct Column {
     if (!files) return values[row];
     const at::Tensor pixels = files->get(row);
     if (!mask) return pixels.to(at::kFloat).div_(255);
-    const at::Tensor numbers = exclusive ? pixels[0].to(at::kLong) : pixels.to(at::kFloat);
-    return numbers.masked_fill(numbers.eq(kMaskIgnored), -1);
+    return mask_truth(pixels, exclusive);
   }
 };
 
@@ -91,21 +89,13 @@ class TableReader {
       : csv_(csv), root_(options.csv.parent_path()), out_(out) {}
 
   size_t column(const std::string& name) {
-    read_.insert(name);
-    return csv_.column(name);
+    read_.push_back(csv_.column(name));
+    return read_.back();
   }
 
   std::shared_ptr<const ImageStore> files(const std::string& name, ImageStore::Read read) {
     const size_t at = column(name);
-    std::vector<fs::path> files;
-    for (size_t row = 0; row < csv_.rows.size(); ++row) {
-      const fs::path file = root_ / csv_.rows[row][at];
-      if (csv_.rows[row][at].empty() || !path_exists(file)) {
-        fail_user("{}:{}: there is no file {}", csv_.file, csv_.lines[row], file.string());
-      }
-      files.push_back(file);
-    }
-    const auto store = std::make_shared<ImageStore>(std::move(files), std::move(read));
+    const auto store = std::make_shared<ImageStore>(files_of(csv_, at, root_), std::move(read));
     for (int64_t i = 0; i < store->size(); ++i) {
       out_.digests.push_back({name + ": " + csv_.rows[static_cast<size_t>(i)][at],
                               store->digests()[static_cast<size_t>(i)]});
@@ -116,41 +106,28 @@ class TableReader {
   /// Columns of numbers, scaled by those of the rows to train on.
   at::Tensor numbers(const std::vector<std::string>& names, const std::vector<int64_t>& train,
                      std::vector<ColumnScale>& scales) {
-    const auto rows = static_cast<int64_t>(csv_.rows.size());
-    at::Tensor out = at::empty({rows, static_cast<int64_t>(names.size())}, at::kDouble);
-    for (size_t c = 0; c < names.size(); ++c) {
-      const size_t at = column(names[c]);
-      for (int64_t row = 0; row < rows; ++row) {
-        out[row][static_cast<int64_t>(c)] = csv_.number(static_cast<size_t>(row), at);
-      }
+    std::vector<size_t> columns;
+    for (const auto& name : names) columns.push_back(column(name));
+    const at::Tensor values = read_columns(csv_, columns);
+    const auto measured = measure_columns(csv_, columns, values, train);
+    for (const auto& scale : measured) {
+      if (!is_constant(scale)) continue;
+      fail_user("{}: the column {} is {} in every row to train on", csv_.file, quoted(scale.name),
+                scale.mean);
     }
-    const at::Tensor seen = out.index_select(0, at::tensor(train, at::kLong));
-    const at::Tensor mean = seen.mean(0), deviation = seen.std(0, /*unbiased=*/false);
-    for (size_t c = 0; c < names.size(); ++c) {
-      const auto i = static_cast<int64_t>(c);
-      scales.push_back({names[c], mean[i].item<double>(), deviation[i].item<double>()});
-      if (scales.back().deviation > 0) continue;
-      fail_user("{}: the column {} is {} in every row to train on", csv_.file, quoted(names[c]),
-                scales.back().mean);
-    }
-    return ((out - mean) / deviation).to(at::kFloat);
+    scales.insert(scales.end(), measured.begin(), measured.end());
+    return scaled(values, measured);
   }
 
   void note_unread() const {
-    std::vector<std::string> unread;
-    for (const auto& name : csv_.columns) {
-      if (!read_.contains(name) && name != "split" && name != "group") unread.push_back(name);
-    }
-    if (unread.empty()) return;
-    out_.notes.push_back(
-        fmt::format("columns of {} that are not read: {}", csv_.file, join(unread, ", ")));
+    for (auto& note : rung::unread_note(csv_, read_)) out_.notes.push_back(std::move(note));
   }
 
  private:
   const Csv& csv_;
   fs::path root_;
   OpenedData& out_;
-  std::set<std::string> read_;
+  std::vector<size_t> read_;
 };
 
 Column read_input(const TableInput& input, TableReader& table, const std::vector<int64_t>& train,
@@ -161,15 +138,12 @@ Column read_input(const TableInput& input, TableReader& table, const std::vector
 }
 
 Column read_mask_column(const TableTarget& target, TableReader& table, OpenedData& out) {
-  const MaskMeaning& meaning = target.meaning;
-  if (meaning.border > 0) out.names = kInsideAndBorder;
-  for (const auto& c : meaning.classes) {
-    out.names.push_back(c.name);
-    const auto* color = c.mark ? std::get_if<Color>(&*c.mark) : nullptr;
-    if (color != nullptr) out.colors.push_back(to_string(*color));
-  }
-  return {.files = table.files(
-              target.mask, [meaning](const fs::path& file) { return read_mask(file, meaning); }),
+  out.names = class_names(target.meaning);
+  out.colors = class_colors(target.meaning);
+  return {.files = table.files(target.mask,
+                               [meaning = target.meaning](const fs::path& file) {
+                                 return read_mask(file, meaning);
+                               }),
           .mask = true,
           .exclusive = !out.names.empty()};
 }
@@ -183,13 +157,7 @@ std::vector<int64_t> count(const Column& column, const std::vector<int64_t>& tra
     return {sums.data_ptr<int64_t>(), sums.data_ptr<int64_t>() + classes};
   }
   std::vector<int64_t> counts(std::max<size_t>(classes, 2));
-  for (const int64_t row : train) {
-    const at::Tensor sums =
-        at::bincount(column.files->get(row).flatten().to(at::kLong), {}, kMaskIgnored + 1);
-    for (size_t c = 0; c < counts.size(); ++c) {
-      counts[c] += sums[static_cast<int64_t>(c)].item<int64_t>();
-    }
-  }
+  for (const int64_t row : train) count_pixels(column.files->get(row), counts);
   return counts;
 }
 
